@@ -1,0 +1,116 @@
+// Causal attention, one invocation per query and head: out = softmax(q kᵀ / √D) v, forward.
+// In: qkv (B·S, 3C), with CACHED: keys and values (B, H, P, D) and start (B). Out: out (B·S, C), lse (B, H, S).
+// Grid (query tiles, heads, sequences); {{LANES}} invocations with {{QUERIES}} queries each. Every lane of a workgroup reads
+// the same key and value, so a processor reads it once and keeps queries, maxima and sums in registers.
+// Online softmax (Milakov & Gimelshein 2018) over {{KEYS}} keys at a time, in powers of two. Each invocation sums alone, in
+// the order of the keys: the same bits in every run.
+
+@group(0) @binding(0) var<storage, read_write> qkv: array<{{ELEMENT}}>;
+@group(0) @binding(1) var<storage, read_write> out: array<{{ELEMENT}}>;
+//% if CACHED
+@group(0) @binding(2) var<storage, read_write> keys: array<{{ELEMENT}}>;
+@group(0) @binding(3) var<storage, read_write> values: array<{{ELEMENT}}>;
+@group(0) @binding(4) var<storage, read_write> start: array<u32>;
+//% else
+@group(0) @binding(2) var<storage, read_write> lse: array<f32>;
+//% end
+//% if DROPOUT
+@group(0) @binding(3) var<storage, read_write> seed: array<u32>;
+//% end
+
+{{ACCESS}}
+
+@compute @workgroup_size({{LANES}})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first = ({{TILES-1}}u - group.x) * {{LANES*QUERIES}}u;
+  let row = {{QKV_BASE}}u + group.z * {{SEQUENCE*QKV_ROW}}u + group.y * {{HEAD}}u;
+//% if CACHED
+  let past = min(start[{{FIRST_SEQUENCE}}u + group.z], {{POSITIONS}}u);
+  let keyBase = {{CACHE_BASE}}u + (group.z * {{HEADS}}u + group.y) * {{POSITIONS*HEAD}}u;
+  let valueBase = keyBase;
+  let end = min(past + min(first + {{LANES*QUERIES}}u, {{SEQUENCE}}u), {{POSITIONS}}u);
+//% else
+  let keyBase = row + {{OUT_ROW}}u;
+  let valueBase = row + {{OUT_ROW*2}}u;
+  let end = min(first + {{LANES*QUERIES}}u, {{SEQUENCE}}u);
+//% end
+//% if DROPOUT
+  let key = vec2u(seed[0], seed[1]);
+  let counter = {{STREAM}}u | (({{FIRST_SEQUENCE}}u + group.z) * {{HEADS}}u + group.y);
+//% end
+//% for q in 0..QUERIES
+  let i{{q}} = first + {{q*LANES}}u + lane;
+  let at{{q}} = min(i{{q}}, {{SEQUENCE-1}}u);
+//% if CACHED
+  let last{{q}} = min(past + at{{q}}, {{POSITIONS-1}}u);
+//% else
+  let last{{q}} = at{{q}};
+//% end
+  var largest{{q}} = -3.0e38;
+  var total{{q}} = 0.0;
+//% for d in 0..CHUNKS
+  let q{{q}}_{{d}} = load_qkv(row + at{{q}} * {{QKV_ROW}}u, {{d}}u) * {{SCALE}};
+  var o{{q}}_{{d}} = vec4f(0.0);
+//% end
+//% end
+  for (var j = 0u; j < end; j += {{KEYS}}u) {
+//% for k in 0..KEYS
+    let at_k{{k}} = min(j + {{k}}u, end - 1u) * {{KEY_ROW}}u;
+//% for q in 0..QUERIES
+    var dot{{q}}_{{k}} = vec4f(0.0);
+//% end
+//% for d in 0..CHUNKS
+    let k{{k}}_{{d}} = load_{{KEY_NAME}}(keyBase + at_k{{k}}, {{d}}u);
+//% for q in 0..QUERIES
+    dot{{q}}_{{k}} = fma(q{{q}}_{{d}}, k{{k}}_{{d}}, dot{{q}}_{{k}});
+//% end
+//% end
+//% end
+//% for q in 0..QUERIES
+    var next{{q}} = largest{{q}};
+//% for k in 0..KEYS
+    let s{{q}}_{{k}} = select(-3.0e38, (dot{{q}}_{{k}}.x + dot{{q}}_{{k}}.y) + (dot{{q}}_{{k}}.z + dot{{q}}_{{k}}.w),
+      j + {{k}}u <= last{{q}});
+    next{{q}} = max(next{{q}}, s{{q}}_{{k}});
+//% end
+    let shrink{{q}} = exp2(largest{{q}} - next{{q}});
+    largest{{q}} = next{{q}};
+    total{{q}} *= shrink{{q}};
+//% for k in 0..KEYS
+    var p{{q}}_{{k}} = exp2(s{{q}}_{{k}} - next{{q}});
+    total{{q}} += p{{q}}_{{k}};
+//% end
+//% if DROPOUT
+//% for k in 0..HALF_KEYS
+    let bits{{q}}_{{k}} = threefry(key, vec2u(at{{q}} * {{HALF_SEQUENCE}}u + (j >> 1u) + {{k}}u, counter));
+    p{{q}}_{{k*2}} = select(0.0, p{{q}}_{{k*2}}, bits{{q}}_{{k}}.x >= {{THRESHOLD}}u);
+    p{{q}}_{{k*2+1}} = select(0.0, p{{q}}_{{k*2+1}}, bits{{q}}_{{k}}.y >= {{THRESHOLD}}u);
+//% end
+//% end
+//% for d in 0..CHUNKS
+    o{{q}}_{{d}} *= shrink{{q}};
+//% end
+//% end
+//% for k in 0..KEYS
+//% for d in 0..CHUNKS
+    let v{{k}}_{{d}} = load_{{VALUE_NAME}}(valueBase + at_k{{k}}, {{d}}u);
+//% for q in 0..QUERIES
+    o{{q}}_{{d}} = fma(vec4f(p{{q}}_{{k}}), v{{k}}_{{d}}, o{{q}}_{{d}});
+//% end
+//% end
+//% end
+  }
+//% for q in 0..QUERIES
+  if (i{{q}} < {{SEQUENCE}}u) {
+    let to = {{OUT_BASE}}u + (group.z * {{SEQUENCE}}u + i{{q}}) * {{OUT_ROW}}u + group.y * {{HEAD}}u;
+    let share = {{KEEP_SCALE}} / total{{q}};
+//% for d in 0..CHUNKS
+    store_out(to, {{d}}u, o{{q}}_{{d}} * share);
+//% end
+//% if !CACHED
+    lse[{{LSE_BASE}}u + (group.z * {{HEADS}}u + group.y) * {{SEQUENCE}}u + i{{q}}] =
+      (largest{{q}} + log2(total{{q}})) * 0.6931471805599453;
+//% end
+  }
+//% end
+}

@@ -1,0 +1,176 @@
+/**
+ * A trainer holds a model's training programs on a device. It knows batches and steps, not files or options. The numbers of a
+ * step depend only on (weights, optimizer state, seed, step), so a run can stop after any step and go on with the same bits.
+ */
+import { type Device, type Executable, readFloats } from "../device/device.ts";
+import { sortTokens } from "../model/embedding_order.ts";
+import {
+  type AdamWOptions,
+  buildEvaluation,
+  buildMicroStep,
+  buildUpdate,
+  createOptimizer,
+  hyperOf,
+  type ModelTensors,
+  type OptimizerTensors,
+} from "../model/training_programs.ts";
+import type { Program } from "../program/program.ts";
+import { IGNORE } from "../program/op.ts";
+import { threefry } from "../program/random.ts";
+import { learningRate, type ScheduleOptions } from "./schedule.ts";
+
+/** Token ids of some samples, row-major [count, sequence]. */
+export interface Batch {
+  inputs: Uint32Array;
+  targets: Uint32Array;
+}
+
+/** Samples by their place in the order of consumption; training goes on for ever, other parts end at `samples`. */
+export interface SampleSource {
+  readonly samples: number;
+  /** The samples numbered `first` to `first + count − 1`. */
+  readBatch(first: number, count: number): Batch;
+}
+
+export interface TrainerOptions {
+  /** Samples computed at once. */
+  microBatchSize: number;
+  /** Micro-batches in an optimizer step. */
+  accumulation: number;
+  /** Tokens per sample. */
+  sequence: number;
+  schedule: ScheduleOptions;
+  adamW: AdamWOptions;
+  weightDecay: number;
+  /** Seed of dropout. */
+  seed: number;
+}
+
+/** What a finished step can tell. */
+export interface StepResult {
+  /** Mean cross-entropy of the step's tokens in nats. */
+  loss: number;
+  /** Global norm of the gradient before clipping. */
+  gradNorm: number;
+  learningRate: number;
+}
+
+/** Loss over a part of the data. */
+export interface EvaluationResult {
+  /** Mean nats per token. */
+  loss: number;
+  /** Tokens that were predicted. */
+  tokens: number;
+  /** loss · tokens / (ln 2 · bytes of text); null without a tokenizer. */
+  bitsPerByte: number | null;
+}
+
+export interface Trainer extends Disposable {
+  readonly device: Device;
+  readonly model: ModelTensors;
+  readonly optimizer: OptimizerTensors;
+  readonly options: TrainerOptions;
+  /** Hands optimizer step `step` (1 for the first) to the device; its samples follow those of step − 1. */
+  step(step: number, samples: SampleSource): void;
+  /** Waits for the last step. */
+  result(): Promise<StepResult>;
+  /** Evaluates on at most `batches` micro-batches from the start of `samples`. */
+  evaluate(
+    samples: SampleSource,
+    batches: number,
+    byteLength: ((id: number) => number) | null,
+  ): Promise<EvaluationResult>;
+}
+
+/** The programs that a trainer would compile: for a memory estimate before anything is allocated. */
+export function trainerPrograms(model: ModelTensors, options: TrainerOptions) {
+  const shape = { batch: options.microBatchSize, sequence: options.sequence };
+  const optimizer = createOptimizer(model.table);
+  const micro = buildMicroStep(model, optimizer, shape, options.accumulation);
+  const update = buildUpdate(model, optimizer, options.adamW);
+  const evaluation = buildEvaluation(model, shape);
+  const programs: readonly Program[] = [micro.program, update.program, evaluation.program];
+  return { optimizer, micro, update, evaluation, programs };
+}
+
+/**
+ * Compiles a model's training programs for a device. Weights and optimizer state are the caller's to write.
+ * @throws {DeviceError} where the plan does not fit the device.
+ */
+export async function createTrainer(device: Device, model: ModelTensors, options: TrainerOptions): Promise<Trainer> {
+  const { optimizer, micro, update, evaluation, programs } = trainerPrograms(model, options);
+  const [microRun, updateRun, evaluationRun] = await device.compile(programs);
+  const { microBatchSize, accumulation, sequence } = options;
+  let rate = 0;
+
+  return {
+    device,
+    model,
+    optimizer,
+    options,
+    step(step, samples) {
+      device.write(micro.loss, Float32Array.of(0));
+      for (let i = 0; i < accumulation; i++) {
+        const number = (step - 1) * accumulation + i;
+        const { inputs, targets } = samples.readBatch(number * microBatchSize, microBatchSize);
+        const { order, starts } = sortTokens(inputs);
+        device.write(micro.tokens, inputs);
+        device.write(micro.targets, targets);
+        device.write(micro.order, order);
+        device.write(micro.starts, starts);
+        device.write(
+          micro.seed,
+          Uint32Array.from(threefry(options.seed, 0, number % 2 ** 32, Math.floor(number / 2 ** 32))),
+        );
+        microRun.run();
+      }
+      rate = learningRate(step, options.schedule);
+      device.write(update.hyper, hyperOf(step, rate, options.weightDecay, options.adamW));
+      updateRun.run();
+    },
+    async result() {
+      const [[loss], [gradNorm]] = await device.read([micro.loss, update.norm]);
+      return { loss, gradNorm, learningRate: rate };
+    },
+    evaluate: (samples, batches, byteLength) =>
+      evaluate(device, evaluationRun, evaluation, { microBatchSize, sequence }, samples, batches, byteLength),
+    [Symbol.dispose]() {
+      for (const executable of [microRun, updateRun, evaluationRun]) executable[Symbol.dispose]();
+    },
+  };
+}
+
+type EvaluationTensors = ReturnType<typeof buildEvaluation>;
+
+/** Evaluates `samples` with a compiled evaluation program; the last batch is filled up with rows that do not count. */
+export async function evaluate(
+  device: Device,
+  executable: Executable,
+  program: EvaluationTensors,
+  { microBatchSize, sequence }: { microBatchSize: number; sequence: number },
+  samples: SampleSource,
+  batches: number,
+  byteLength: ((id: number) => number) | null,
+): Promise<EvaluationResult> {
+  let [total, tokens, bytes] = [0, 0, 0];
+  const end = Math.min(samples.samples, batches * microBatchSize);
+  for (let first = 0; first < end; first += microBatchSize) {
+    const count = Math.min(microBatchSize, end - first);
+    const { inputs, targets } = samples.readBatch(first, count);
+    const padded = {
+      inputs: new Uint32Array(microBatchSize * sequence),
+      targets: new Uint32Array(microBatchSize * sequence).fill(IGNORE),
+    };
+    padded.inputs.set(inputs);
+    padded.targets.set(targets);
+    device.write(program.loss, Float32Array.of(0));
+    device.write(program.tokens, padded.inputs);
+    device.write(program.targets, padded.targets);
+    executable.run();
+    tokens += targets.length;
+    if (byteLength) { for (const id of targets) bytes += byteLength(id); }
+    total += (await readFloats(device, program.loss))[0];
+  }
+  const bitsPerByte = byteLength && bytes > 0 ? total / (Math.LN2 * bytes) : null;
+  return { loss: total / tokens, tokens, bitsPerByte };
+}

@@ -1,5 +1,6 @@
 /**
- * The records of a .npz file (a zip of stored .npy members), as Python's zipfile writes them for `numpy.savez`, byte for byte.
+ * The records of a .npz file (a zip of stored .npy members), byte for byte as in the golden data, which numpy wrote.
+ * (Newer releases of Python's zipfile mark small members as zip64 too; every reader takes both.)
  *
  * Every local header carries a zip64 extra field, so it has the same length whatever the member's size: the members can be
  * streamed first and their headers patched afterwards. Format: APPNOTE 6.3.10, PKWARE.

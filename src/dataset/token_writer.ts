@@ -26,10 +26,11 @@ export interface TokenFileWriter extends Disposable {
   readonly textBytes: number;
   /**
    * Adds one document.
-   * @param ids Its tokens, end-of-text included.
+   * @param ids Its tokens.
    * @param textBytes UTF-8 bytes of its text.
+   * @param eosId One more token at its end.
    */
-  append(ids: ArrayLike<number>, textBytes: number): void;
+  append(ids: ArrayLike<number>, textBytes: number, eosId?: number): void;
   /** Gives the files their final names. Existing ones are replaced. */
   commit(description: TokenFileDescription): TokenFileMeta;
   /** Removes what was written. Does nothing after `commit`. */
@@ -79,6 +80,16 @@ export function createTokenFileWriter(prefix: string, { vocabSize }: { vocabSize
   const flushIds = () => {
     writeFully(idsFile, idsBytes.subarray(0, idCount * idSize), partialName(paths.ids));
     idCount = 0;
+  };
+  const put = (id: number) => {
+    if (!(id >= 0 && id < vocabSize)) {
+      throw new CodekilnError(`token ${id} of document ${documents} is not in the vocabulary`, {
+        where: prefix,
+        expected: `0 to ${vocabSize - 1}`,
+      });
+    }
+    if (idCount === ids.length) flushIds();
+    ids[idCount++] = id;
   };
   const writeIdx = (bytes: Uint8Array) => writeFully(idxFile, bytes, partialName(paths.idx));
   const flushLens = () => {
@@ -182,29 +193,21 @@ export function createTokenFileWriter(prefix: string, { vocabSize }: { vocabSize
     get textBytes() {
       return textBytes;
     },
-    append(document, documentBytes) {
+    append(document, documentBytes, eosId) {
       requireOpen(state, prefix);
-      if (document.length > maxDocumentTokens) {
-        throw new CodekilnError(`a document of ${document.length} tokens`, {
+      const length = document.length + (eosId === undefined ? 0 : 1);
+      if (length > maxDocumentTokens) {
+        throw new CodekilnError(`a document of ${length} tokens`, {
           where: prefix,
           expected: `at most ${maxDocumentTokens}`,
         });
       }
-      for (let i = 0; i < document.length; i++) {
-        const id = document[i];
-        if (!(id >= 0 && id < vocabSize)) {
-          throw new CodekilnError(`token ${id} at place ${i} of document ${documents} is not in the vocabulary`, {
-            where: prefix,
-            expected: `0 to ${vocabSize - 1}`,
-          });
-        }
-        if (idCount === ids.length) flushIds();
-        ids[idCount++] = id;
-      }
+      for (let i = 0; i < document.length; i++) put(document[i]);
+      if (eosId !== undefined) put(eosId);
       if (lenCount === lens.length) flushLens();
-      lens[lenCount++] = document.length;
+      lens[lenCount++] = length;
       documents++;
-      tokens += document.length;
+      tokens += length;
       textBytes += documentBytes;
     },
     commit,

@@ -14,6 +14,9 @@ export interface Tokenizer {
   decode(ids: ArrayLike<number>, options?: { skipSpecial?: boolean }): Uint8Array;
   /** Number of bytes the id decodes to; 0 for special tokens (they are not text of a document). */
   byteLength(id: number): number;
-  /** Writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt (or the .model) into a directory. */
-  save(directory: string): Promise<void>;
+  /**
+   * Writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt (or the .model) into a directory, which is
+   * made if need be. `modelMaxLength`, in tokens, goes into tokenizer_config.json (1024 unless given).
+   */
+  save(directory: string, options?: { modelMaxLength?: number }): Promise<void>;
 }

@@ -1,0 +1,27 @@
+/** Puts a byte-level BPE tokenizer together from its vocabulary. */
+
+import { createDecoder } from "./decoder.ts";
+import { createEncoder } from "./encoder.ts";
+import { saveByteLevel } from "./save.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+import { byteIds, fingerprintOf, type Vocabulary } from "./vocabulary.ts";
+
+/**
+ * A tokenizer over a byte-level BPE vocabulary.
+ * @param name For messages and metadata: `gpt2` or the path it was loaded from.
+ * @throws {FormatError} where the vocabulary lacks bytes.
+ */
+export async function createByteLevelTokenizer(vocabulary: Vocabulary, name: string): Promise<Tokenizer> {
+  const encode = createEncoder(byteIds(vocabulary, name), vocabulary.merges);
+  const { decode, byteLength } = createDecoder(vocabulary);
+  return {
+    vocabSize: vocabulary.tokens.length,
+    eosId: vocabulary.eosId,
+    name,
+    fingerprint: await fingerprintOf(vocabulary),
+    encode,
+    decode,
+    byteLength,
+    save: (directory, options) => saveByteLevel(vocabulary, directory, options),
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * The plain data of a byte-level BPE tokenizer, whatever file it came from: tokens as bytes, the explicit list of
+ * merges, special tokens. Merges are kept as recorded pairs of ids, not found again by concatenation, because two
+ * merges of a trained vocabulary may spell the same token.
+ */
+
+import { FormatError } from "../errors.ts";
+
+/** The most ids a vocabulary may have. Guards against hostile files; the largest in use have about 2^18. */
+export const MAX_VOCABULARY = 1 << 22;
+
+/** GPT-2's end-of-text token, which ends every document. */
+export const END_OF_TEXT = "<|endoftext|>";
+
+export interface Vocabulary {
+  /** Bytes of every id; null where no token has the id. Special tokens hold their literal text as UTF-8. */
+  readonly tokens: readonly (Uint8Array | null)[];
+  /** Ids that are special: never the result of encoding text. */
+  readonly special: ReadonlySet<number>;
+  /** Merges in order of rank, three numbers each: left id, right id, id of the result. */
+  readonly merges: Int32Array;
+  /** The id that ends a document, or null. */
+  readonly eosId: number | null;
+}
+
+/** The id of every byte. @throws {FormatError} where a byte has none: text that holds it could not be encoded. */
+export function byteIds(vocabulary: Vocabulary, where: string): Int32Array {
+  const ids = new Int32Array(256).fill(-1);
+  for (const [id, token] of vocabulary.tokens.entries()) {
+    if (token?.length === 1 && !vocabulary.special.has(id)) ids[token[0]] = id;
+  }
+  const missing = ids.reduce((count, id) => count + (id < 0 ? 1 : 0), 0);
+  if (missing > 0) {
+    throw new FormatError(`the vocabulary has no token for ${missing} of the 256 bytes`, {
+      where,
+      expected: "a byte-level vocabulary with the whole byte alphabet",
+      hint: "train it with the ByteLevel alphabet as initial alphabet, or with `codekiln tokenizer train`",
+    });
+  }
+  return ids;
+}
+
+/** SHA-256, hex, over tokens, special ids and merges in a canonical byte form. */
+export async function fingerprintOf(vocabulary: Vocabulary): Promise<string> {
+  const { tokens, special, merges } = vocabulary;
+  let size = 8 + merges.length * 4;
+  for (const token of tokens) size += 5 + (token?.length ?? 0);
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, tokens.length, true);
+  view.setUint32(4, merges.length, true);
+  let at = 8;
+  for (const [id, token] of tokens.entries()) {
+    view.setUint8(at, token === null ? 0 : special.has(id) ? 2 : 1);
+    view.setUint32(at + 1, token?.length ?? 0, true);
+    if (token !== null) bytes.set(token, at + 5);
+    at += 5 + (token?.length ?? 0);
+  }
+  for (const value of merges) {
+    view.setInt32(at, value, true);
+    at += 4;
+  }
+  return hex(await crypto.subtle.digest("SHA-256", bytes));
+}
+
+/** Lower-case hexadecimal of some bytes. */
+export function hex(buffer: ArrayBuffer): string {
+  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -298,12 +298,12 @@ export function operands(op: Op): [name: string, tensor: Tensor][] {
   return found;
 }
 
-/** The tensors that an op writes (or updates in place). */
-export function writes(op: Op): Tensor[] {
-  return operands(op).filter(([name]) => WRITES[op.kind].includes(name)).map(([, tensor]) => tensor);
+/** The operands that an op writes or updates in place. */
+export function writtenOperands(op: Op): [name: string, tensor: Tensor][] {
+  return operands(op).filter(([name]) => WRITES[op.kind].includes(name));
 }
 
-/** The tensors that an op only reads. */
-export function reads(op: Op): Tensor[] {
-  return operands(op).filter(([name]) => !WRITES[op.kind].includes(name)).map(([, tensor]) => tensor);
+/** The tensors that an op writes or updates in place. */
+export function writes(op: Op): Tensor[] {
+  return writtenOperands(op).map(([, tensor]) => tensor);
 }

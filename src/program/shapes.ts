@@ -1,6 +1,6 @@
 /** The shape rules of every op. An op whose operands do not fit is refused when the Program is built, never at run time. */
 import { ShapeError } from "../errors.ts";
-import { type Op, operands, type OpKind, type OpOf, writes } from "./op.ts";
+import { type Op, operands, type OpKind, type OpOf, writtenOperands } from "./op.ts";
 import { ALIGNMENT, describe, elementCount, overlaps, type Tensor } from "./tensor.ts";
 
 type Check = (condition: boolean, rule: string) => void;
@@ -146,10 +146,10 @@ export function checkOp(op: Op): void {
     check(tensor.offset + elementCount(tensor.shape) <= tensor.storage.elements, `${name} inside its storage`);
   }
   (RULES[op.kind] as (op: Op, check: Check) => void)(op, check);
-  const written = writes(op);
+  const written = writtenOperands(op);
   for (const [name, tensor] of named) {
-    for (const target of written) {
-      check(tensor === target || !overlaps(tensor, target), `${name} apart from ${target.name}, which is written`);
+    for (const [writtenName, target] of written) {
+      check(name === writtenName || !overlaps(tensor, target), `${name} apart from ${writtenName}, which is written`);
     }
   }
 }

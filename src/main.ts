@@ -1,0 +1,11 @@
+/** The entry of the command line, for `deno run`, the compiled executable and the portable file. */
+
+import project from "../deno.json" with { type: "json" };
+import { commands } from "./cli/commands.ts";
+import type { Program } from "./cli/run_cli.ts";
+import { runCli } from "./cli/run_cli.ts";
+
+/** The program; a checkout adds the corpus of the quickstart (tasks/codekiln.ts). */
+export const program: Program = { commands, version: project.version };
+
+if (import.meta.main) Deno.exit(await runCli(program, Deno.args));

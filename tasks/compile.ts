@@ -1,0 +1,26 @@
+/**
+ * Builds the executable `dist/codekiln` with `deno compile`. Deno fetches the base binary it appends the program to;
+ * where that cannot be reached, `deno task compile:portable` needs no network.
+ *
+ * Usage: deno task compile [OUTPUT]
+ */
+
+import { fromRoot, runDeno } from "./deno_command.ts";
+
+if (import.meta.main) {
+  const output = Deno.args[0] ?? fromRoot("dist/codekiln");
+  try {
+    await runDeno(["compile", "--quiet", "--frozen", "--allow-all", "--output", output, "src/main.ts"]);
+    console.error(`${output}: ${((await Deno.stat(output)).size / 1e6).toFixed(1)} MB`);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    console.error(text);
+    if (/denort|download|fetch|dns|connect|network/i.test(text)) {
+      console.error(
+        "HINT: deno compile could not fetch its base binary. Put denort's zip for this platform into " +
+          `$DENO_DIR/dl/release/v${Deno.version.deno}/, or build the portable file: deno task compile:portable`,
+      );
+    }
+    Deno.exit(1);
+  }
+}

@@ -1,9 +1,14 @@
 /** `codekiln tokenizer train | encode | decode`. */
 
+import { isUtf8 } from "node:buffer";
+import { UserError } from "../errors.ts";
+import { loadTokenizer } from "../tokenizer/load.ts";
+import type { CommandContext } from "./command.ts";
 import { defineCommand } from "./define_command.ts";
 import { notBuiltYet } from "./device_options.ts";
 import { optionTable } from "./options.ts";
 import { readingOptions } from "./reading_options.ts";
+import { formatIds, parseIds } from "./token_ids.ts";
 
 export const tokenizerTrainCommand = defineCommand({
   name: "tokenizer train",
@@ -49,7 +54,7 @@ export const tokenizerEncodeCommand = defineCommand({
     json: { type: "boolean", default: false, help: "Print the ids as one JSON array" },
   }),
   examples: [{ what: "GPT-2's ids of a file", command: "tokenizer encode --tokenizer gpt2 < file.py" }],
-  run: async () => await Promise.reject(notBuiltYet("tokenizer encode")),
+  run: ({ values }, context) => encode(values.tokenizer, values.json, context),
 });
 
 export const tokenizerDecodeCommand = defineCommand({
@@ -64,5 +69,17 @@ export const tokenizerDecodeCommand = defineCommand({
     what: "there and back",
     command: "tokenizer encode --tokenizer gpt2 < file.py | codekiln tokenizer decode --tokenizer gpt2",
   }],
-  run: async () => await Promise.reject(notBuiltYet("tokenizer decode")),
+  run: ({ values }, context) => decode(values.tokenizer, context),
 });
+
+async function encode(name: string, json: boolean, context: CommandContext): Promise<void> {
+  const tokenizer = await loadTokenizer(name);
+  const text = new Uint8Array(await new Response(context.stdin).arrayBuffer());
+  if (!isUtf8(text)) throw new UserError("the text is not UTF-8", { where: "stdin" });
+  for (const piece of formatIds(tokenizer.encode(text), json)) await context.write(piece);
+}
+
+async function decode(name: string, context: CommandContext): Promise<void> {
+  const tokenizer = await loadTokenizer(name);
+  for await (const ids of parseIds(context.stdin, tokenizer.vocabSize)) await context.write(tokenizer.decode(ids));
+}

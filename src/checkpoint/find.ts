@@ -1,0 +1,42 @@
+/** Finds checkpoints in a run's folder: `model_<step>/`, newest last. */
+import { UserError } from "../errors.ts";
+
+/** The checkpoint folder of a step. */
+export function checkpointPath(outputDir: string, step: number): string {
+  return `${outputDir}/model_${step}`;
+}
+
+/** Steps that have a whole checkpoint, ascending; none where the folder does not exist. */
+export function checkpointSteps(outputDir: string): number[] {
+  const steps: number[] = [];
+  try {
+    for (const { name, isDirectory } of Deno.readDirSync(outputDir)) {
+      const step = /^model_(\d+)$/.exec(name)?.[1];
+      if (isDirectory && step !== undefined) steps.push(Number(step));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return steps.sort((a, b) => a - b);
+}
+
+/**
+ * A checkpoint folder from what a user names: the folder itself, or a run's folder, of which the newest checkpoint is taken.
+ * @throws {UserError} where it is neither.
+ */
+export function resolveCheckpoint(path: string): string {
+  let stat: Deno.FileInfo | null = null;
+  try {
+    stat = Deno.statSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  if (!stat?.isDirectory) throw new UserError("there is no such folder", { where: path, expected: "a checkpoint" });
+  if ([...Deno.readDirSync(path)].some(({ name }) => name === "config.json")) return path;
+  const newest = checkpointSteps(path).at(-1);
+  if (newest !== undefined) return checkpointPath(path, newest);
+  throw new UserError("there is no checkpoint in it", {
+    where: path,
+    expected: "a folder with config.json and model.safetensors, or a run's folder with model_<step>/",
+  });
+}

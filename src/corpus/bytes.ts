@@ -1,0 +1,137 @@
+/**
+ * Pull-based reading of a byte stream: peek, exact reads, and the current offset.
+ *
+ * Every container format here sits on a `ByteReader`. It holds one chunk of its source and whatever a caller asked to
+ * see at once, so its memory is bounded by the largest `peek` or `read`. Returned arrays may be views of the chunk:
+ * read them, do not write to them.
+ */
+
+/** Chunks of bytes, in order. Leaving a `for await` loop early closes the source. */
+export type ByteStream = AsyncIterable<Uint8Array>;
+
+/** A byte stream with look-ahead. `offset` counts the bytes consumed, not those looked at. */
+export interface ByteReader extends ByteStream {
+  readonly offset: number;
+  /** Up to `count` bytes without consuming them; fewer only at the end. */
+  peek(count: number): Promise<Uint8Array>;
+  /** `count` bytes; fewer only at the end. */
+  read(count: number): Promise<Uint8Array>;
+  /** The next bytes at hand, between 1 and `max` of them; null at the end. */
+  chunk(max?: number): Promise<Uint8Array | null>;
+  /** Consumes up to `count` bytes and says how many there were. */
+  skip(count: number): Promise<number>;
+  /** Closes the source. Idempotent. */
+  close(): Promise<void>;
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** One array from several. A single part is returned as it is. */
+export function concatBytes(parts: Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0];
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** A reader over a stream, starting at offset 0. */
+export function createByteReader(stream: ByteStream): ByteReader {
+  const iterator = stream[Symbol.asyncIterator]();
+  let held: Uint8Array = EMPTY;
+  let offset = 0;
+  let ended = false;
+
+  async function pull(): Promise<Uint8Array | null> {
+    while (!ended) {
+      const next = await iterator.next();
+      if (next.done) ended = true;
+      else if (next.value.length > 0) return next.value;
+    }
+    return null;
+  }
+
+  function take(count: number): Uint8Array {
+    const taken = held.subarray(0, count);
+    held = held.subarray(count);
+    offset += taken.length;
+    return taken;
+  }
+
+  async function peek(count: number): Promise<Uint8Array> {
+    if (held.length < count && !ended) {
+      const parts = [held];
+      let length = held.length;
+      while (length < count) {
+        const next = await pull();
+        if (next === null) break;
+        parts.push(next);
+        length += next.length;
+      }
+      held = concatBytes(parts);
+    }
+    return held.subarray(0, count);
+  }
+
+  async function chunk(max = Infinity): Promise<Uint8Array | null> {
+    if (held.length === 0) {
+      const next = await pull();
+      if (next === null) return null;
+      held = next;
+    }
+    return take(Math.min(max, held.length));
+  }
+
+  async function read(count: number): Promise<Uint8Array> {
+    if (held.length >= count) return take(count);
+    const parts: Uint8Array[] = [];
+    let missing = count;
+    while (missing > 0) {
+      const part = await chunk(missing);
+      if (part === null) break;
+      parts.push(part);
+      missing -= part.length;
+    }
+    return parts.length === 0 ? EMPTY : concatBytes(parts);
+  }
+
+  async function skip(count: number): Promise<number> {
+    let missing = count;
+    while (missing > 0) {
+      const part = await chunk(missing);
+      if (part === null) break;
+      missing -= part.length;
+    }
+    return count - missing;
+  }
+
+  async function close(): Promise<void> {
+    held = EMPTY;
+    if (ended) return;
+    ended = true;
+    await iterator.return?.();
+  }
+
+  return {
+    get offset() {
+      return offset;
+    },
+    peek,
+    read,
+    chunk,
+    skip,
+    close,
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (let part = await chunk(); part !== null; part = await chunk()) yield part;
+      } finally {
+        await close();
+      }
+    },
+  };
+}

@@ -1,0 +1,141 @@
+/** Files and standard input as byte sources that count what has been read and stop at an abort signal. */
+import { CodekilnError, FormatError, UserError } from "../errors.ts";
+import type { ByteStream } from "./bytes.ts";
+import type { RandomAccess } from "./zip.ts";
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** A file being read. Dispose it: what was not read of it then counts as dealt with. */
+export interface InputFile extends RandomAccess {
+  /** The bytes from the start, up to the size that the file had when it was opened. */
+  stream(): ByteStream;
+  /** Reads the first chunk ahead of `stream()`. */
+  prefetch(): Promise<void>;
+  close(): void;
+}
+
+/** Called with the number of bytes just dealt with. */
+export type ByteCounter = (bytes: number) => void;
+
+/**
+ * Opens a file.
+ * @throws UserError where it is missing or may not be read.
+ */
+export async function openInputFile(path: string, count: ByteCounter, signal?: AbortSignal): Promise<InputFile> {
+  signal?.throwIfAborted();
+  const file = await Deno.open(path).catch((error) => {
+    throw inputError(path, error);
+  });
+  let size: number;
+  try {
+    size = (await file.stat()).size;
+  } catch (error) {
+    file.close();
+    throw inputError(path, error);
+  }
+  let counted = 0;
+  const countUpTo = (bytes: number): void => {
+    const news = Math.min(bytes, Math.max(0, size - counted));
+    counted += news;
+    count(news);
+  };
+  let position = 0;
+
+  async function readSome(buffer: Uint8Array): Promise<number> {
+    signal?.throwIfAborted();
+    let bytes: number | null;
+    try {
+      bytes = await file.read(buffer);
+    } catch (error) {
+      throw inputError(path, error);
+    }
+    position += bytes ?? 0;
+    countUpTo(bytes ?? 0);
+    return bytes ?? 0;
+  }
+
+  // A file that says it has no bytes may be one that the kernel makes up while it is read: that is read to its end.
+  const atEnd = (): boolean => size > 0 && position >= size;
+  async function nextChunk(): Promise<Uint8Array> {
+    const buffer = new Uint8Array(size === 0 ? CHUNK_BYTES / 16 : Math.min(CHUNK_BYTES, size - position));
+    return buffer.subarray(0, await readSome(buffer));
+  }
+  let first: Uint8Array | null = null;
+
+  return {
+    size,
+    async prefetch() {
+      first = await nextChunk();
+    },
+    async *stream() {
+      if (first !== null) {
+        const chunk = first;
+        first = null;
+        yield chunk;
+      }
+      while (!atEnd()) {
+        const chunk = await nextChunk();
+        if (chunk.length === 0) {
+          if (position < size) throw new FormatError("the file became shorter while it was read", { where: path });
+          return;
+        }
+        yield chunk;
+      }
+    },
+    async readAt(offset, length) {
+      const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+      if (position !== offset) position = await file.seek(offset, Deno.SeekMode.Start);
+      let filled = 0;
+      while (filled < buffer.length) {
+        const bytes = await readSome(buffer.subarray(filled));
+        if (bytes === 0) break;
+        filled += bytes;
+      }
+      return buffer.subarray(0, filled);
+    },
+    close() {
+      countUpTo(size - counted);
+      file.close();
+    },
+  };
+}
+
+/** Standard input (or any web stream) in chunks. An abort ends it even while it waits for data. */
+export async function* streamInput(
+  stream: ReadableStream<Uint8Array>,
+  count: ByteCounter,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => {});
+  const onAbort = (): void => aborted.reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    signal?.throwIfAborted();
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), aborted.promise]);
+      if (done) return;
+      count(value.length);
+      yield value;
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    reader.cancel().catch(() => {});
+    reader.releaseLock();
+  }
+}
+
+/** A failure of the file system in this project's words; anything else as it is. */
+export function inputError(path: string, error: unknown): unknown {
+  if (error instanceof Deno.errors.NotFound) {
+    return new UserError("no such file or folder", { where: path, cause: error });
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return new UserError("may not be read", { where: path, hint: "check its permissions", cause: error });
+  }
+  if (error instanceof Error && !(error instanceof DOMException) && !(error instanceof CodekilnError)) {
+    return new UserError(`cannot be read: ${error.message}`, { where: path, cause: error });
+  }
+  return error;
+}

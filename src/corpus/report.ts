@@ -1,0 +1,64 @@
+/** What reading a corpus found and left out: nothing is dropped without a count here. */
+
+/** Live counters; read them at any time. All files and members are counted once, under the first reason that applies. */
+export interface CorpusReport {
+  /** Bytes of all inputs as stored (compressed where they are compressed); null while not known, as for stdin. */
+  totalBytes: number | null;
+  /** Bytes of input dealt with, counted as `totalBytes` is: their ratio is the progress. */
+  bytesRead: number;
+  /** Label of the input being read. */
+  current: string;
+  /** Text files and jsonl files that were read, members of archives included. */
+  files: number;
+  /** Documents given out. */
+  documents: number;
+  /** UTF-8 bytes of the documents given out. */
+  textBytes: number;
+  /** Documents given out by language; `unknown` where there is none. */
+  languages: Record<string, { documents: number; bytes: number }>;
+  /** Documents with no text at all, and blank jsonl lines. */
+  skippedEmpty: number;
+  /** Documents with too few characters. */
+  skippedShort: number;
+  /** Documents that were not valid in their encoding, with `undecodable: "skip"`. */
+  skippedUndecodable: number;
+  /** Documents that were not valid in their encoding and were given out with U+FFFD in those places. */
+  replacedUndecodable: number;
+  /** Files and folders whose name begins with a dot; a folder counts as one. */
+  skippedHidden: number;
+  /** Files that are not text. */
+  skippedBinary: number;
+  /** Files, folders and jsonl lines that the globs leave out; a folder counts as one. */
+  skippedFiltered: number;
+  /** Symbolic links in folders, and links in archives. */
+  skippedLinks: number;
+  /** Devices, pipes, sockets and sparse archive members. */
+  skippedSpecial: number;
+  /** Archives in formats that are not read (.xz, .bz2, .7z, .rar …). */
+  skippedUnsupported: number;
+  /** zstd frames without a checksum: their structure and length were checked, their contents could not be. */
+  uncheckedZstdFrames: number;
+}
+
+export function createReport(): CorpusReport {
+  return {
+    totalBytes: null,
+    bytesRead: 0,
+    current: "",
+    files: 0,
+    documents: 0,
+    textBytes: 0,
+    languages: {},
+    skippedEmpty: 0,
+    skippedShort: 0,
+    skippedUndecodable: 0,
+    replacedUndecodable: 0,
+    skippedHidden: 0,
+    skippedBinary: 0,
+    skippedFiltered: 0,
+    skippedLinks: 0,
+    skippedSpecial: 0,
+    skippedUnsupported: 0,
+    uncheckedZstdFrames: 0,
+  };
+}

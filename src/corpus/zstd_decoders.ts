@@ -1,0 +1,151 @@
+/**
+ * The two zstd block decoders behind one synchronous interface: node:zlib's native one and npm:fzstd.
+ *
+ * Both see one normalised frame at a time: a six-byte header that declares nothing but the window (no content size, no
+ * checksum, no dictionary), then the frame's blocks. Length and checksum are checked by the caller (zstd.ts), the same
+ * for both.
+ *
+ * The native decoder is driven through the stream object's handle: as a stream, Deno 2.9.6 throws a decoding error
+ * from a later tick, where no caller can catch it, while `writeSync` throws it here. The handle is not a public
+ * interface, so it is used only after a probe has decoded a known frame with it; otherwise `auto` means fzstd.
+ */
+import * as zlib from "node:zlib";
+import { Decompress } from "fzstd";
+import { UserError } from "../errors.ts";
+
+/** Which decoder to use; `auto` is the native one where it works, else fzstd. */
+export type ZstdDecoder = "auto" | "native" | "fzstd";
+
+/** Decodes one frame. `push` returns what the input so far decodes to, and throws on data it can tell to be wrong. */
+export interface FrameDecoder {
+  push(input: Uint8Array, last: boolean): Uint8Array[];
+  close(): void;
+}
+
+export type FrameDecoderFactory = () => FrameDecoder;
+
+const OUTPUT_BYTES = 128 * 1024;
+
+interface NativeHandle {
+  writeSync(
+    flush: number,
+    input: Uint8Array,
+    inputOffset: number,
+    inputLength: number,
+    output: Uint8Array,
+    outputOffset: number,
+    outputLength: number,
+  ): void;
+}
+
+interface NativeStream {
+  _handle?: Partial<NativeHandle> | null;
+  _writeState?: Uint32Array;
+  close(): void;
+  on(event: "error", listener: () => void): void;
+}
+
+function createFzstdDecoder(): FrameDecoder {
+  let output: Uint8Array[] = [];
+  const stream = new Decompress((chunk) => {
+    if (chunk.length > 0) output.push(chunk);
+  });
+  return {
+    push(input, last) {
+      output = [];
+      stream.push(input, last);
+      return output;
+    },
+    close() {},
+  };
+}
+
+function nativeFactory(module: object): FrameDecoderFactory | null {
+  const create = (module as { createZstdDecompress?: unknown }).createZstdDecompress;
+  if (typeof create !== "function") return null;
+  const factory = (): FrameDecoder => {
+    const stream = create() as NativeStream;
+    const handle = stream._handle;
+    const state = stream._writeState;
+    if (typeof handle?.writeSync !== "function" || !(state instanceof Uint32Array)) {
+      stream.close();
+      throw new Error("no synchronous zstd handle");
+    }
+    const native = handle as NativeHandle;
+    stream.on("error", () => {});
+    let output = new Uint8Array(OUTPUT_BYTES);
+    let used = 0;
+    return {
+      push(input) {
+        const chunks: Uint8Array[] = [];
+        let inputOffset = 0;
+        for (;;) {
+          const inputLength = input.length - inputOffset;
+          const room = output.length - used;
+          native.writeSync(0, input, inputOffset, inputLength, output, used, room);
+          const [roomLeft, inputLeft] = state;
+          const produced = room - roomLeft;
+          inputOffset += inputLength - inputLeft;
+          if (produced > 0) chunks.push(output.subarray(used, used + produced));
+          used += produced;
+          if (roomLeft === 0) {
+            output = new Uint8Array(OUTPUT_BYTES);
+            used = 0;
+          } else if (inputLeft === 0) {
+            return chunks;
+          } else if (produced === 0 && inputLeft === inputLength) {
+            throw new Error("data after the end of the frame");
+          }
+        }
+      },
+      close: () => stream.close(),
+    };
+  };
+  return probe(factory) ? factory : null;
+}
+
+/** Whether a decoder decodes a raw and an RLE block, and throws on a reserved block type. */
+function probe(factory: FrameDecoderFactory): boolean {
+  const header = [0x28, 0xb5, 0x2f, 0xfd, 0, 0];
+  const run = (blocks: number[]): string => {
+    const decoder = factory();
+    try {
+      return String.fromCharCode(...decoder.push(new Uint8Array([...header, ...blocks]), true).flatMap((c) => [...c]));
+    } finally {
+      decoder.close();
+    }
+  };
+  try {
+    if (run([0x10, 0, 0, 0x61, 0x62, 0x1b, 0, 0, 0x63]) !== "abccc") return false;
+  } catch {
+    return false;
+  }
+  try {
+    run([0x17, 0, 0, 0x61, 0x62]);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+const factories = new WeakMap<object, FrameDecoderFactory | null>();
+
+/**
+ * The decoder for a choice, and the name of what was chosen.
+ * @param module Stands in for node:zlib.
+ * @throws UserError where `native` is asked for and not there.
+ */
+export function chooseZstdDecoder(
+  choice: ZstdDecoder,
+  module: object = zlib,
+): { name: "native" | "fzstd"; create: FrameDecoderFactory } {
+  if (choice !== "fzstd") {
+    let native = factories.get(module);
+    if (native === undefined) factories.set(module, native = nativeFactory(module));
+    if (native !== null) return { name: "native", create: native };
+    if (choice === "native") {
+      throw new UserError("this runtime has no native zstd decoder", { hint: 'use the decoder "auto" or "fzstd"' });
+    }
+  }
+  return { name: "fzstd", create: createFzstdDecoder };
+}

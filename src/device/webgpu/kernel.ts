@@ -1,6 +1,9 @@
 /**
  * What a WebGPU kernel is: a pure function from an op to the dispatches that carry it out. It allocates nothing and knows
  * nothing of buffers; the device turns tensors into buffer ranges and WGSL sources into cached pipelines.
+ *
+ * No invocation may go through more than 65,535 loop iterations in all its loops together: lavapipe counts them over the
+ * whole shader and then stops, silently.
  */
 import type { OpKind, OpOf } from "../../program/op.ts";
 import type { Tensor } from "../../program/tensor.ts";
@@ -9,6 +12,8 @@ import type { Tensor } from "../../program/tensor.ts";
 export interface AdapterTraits {
   /** Largest range of a buffer that one binding may cover, in bytes. */
   readonly maxBindingBytes: number;
+  /** Largest buffer, in bytes: a persistent storage beyond it lies in several, and no binding may reach across (partition.ts). */
+  readonly maxBufferBytes: number;
   readonly maxWorkgroupsPerDimension: number;
   readonly maxInvocationsPerWorkgroup: number;
   readonly maxWorkgroupBytes: number;

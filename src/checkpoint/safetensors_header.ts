@@ -7,7 +7,7 @@
  */
 
 import { FormatError } from "../errors.ts";
-import { reason } from "../files.ts";
+import { type JsonValue, parseJson } from "../json.ts";
 
 /** Bytes of one element. */
 export const dtypeBytes = {
@@ -56,25 +56,22 @@ export function parseSafetensorsHeader(json: Uint8Array, fileBytes: number, path
   const fail = (what: string, expected?: string, cause?: unknown) =>
     new FormatError(what, { where: `${path}, header at byte 8`, expected, cause });
   let text: string;
-  let header: unknown;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(json);
-    header = JSON.parse(text);
   } catch (cause) {
-    throw fail(`the header is not JSON: ${reason(cause)}`, undefined, cause);
+    throw fail("the header is not UTF-8", undefined, cause);
   }
-  if (!isObject(header)) throw fail("the header is not a JSON object");
-  const duplicate = findDuplicateKey(text);
-  if (duplicate !== null) throw fail(`the name ${JSON.stringify(duplicate)} stands twice in one object of the header`);
+  const header = parseJson(text, `${path}, header at byte 8`);
+  if (!(header instanceof Map)) throw fail("the header is not a JSON object");
 
   const dataStart = 8 + json.length;
   const dataBytes = fileBytes - dataStart;
   const tensors = new Map<string, TensorInfo>();
   const metadata: Record<string, string> = {};
-  for (const [name, value] of Object.entries(header)) {
+  for (const [name, value] of header) {
     if (name === "__metadata__") {
-      if (!isObject(value)) throw fail("__metadata__ is not an object");
-      for (const [key, entry] of Object.entries(value)) {
+      if (!(value instanceof Map)) throw fail("__metadata__ is not an object");
+      for (const [key, entry] of value) {
         if (typeof entry !== "string") throw fail(`__metadata__ entry ${JSON.stringify(key)} is not text`);
         Object.defineProperty(metadata, key, { value: entry, enumerable: true });
       }
@@ -86,12 +83,14 @@ export function parseSafetensorsHeader(json: Uint8Array, fileBytes: number, path
   return { tensors, metadata };
 }
 
+const fields = ["dtype", "shape", "data_offsets"];
+
 type Fail = (what: string, expected?: string) => FormatError;
 
-function parseTensor(name: string, value: unknown, dataStart: number, dataBytes: number, fail: Fail): TensorInfo {
+function parseTensor(name: string, value: JsonValue, dataStart: number, dataBytes: number, fail: Fail): TensorInfo {
   const tensor = `tensor ${JSON.stringify(name)}`;
-  if (!isObject(value)) throw fail(`${tensor} is not described by an object`);
-  const { dtype, shape, data_offsets: offsets, ...others } = value;
+  if (!(value instanceof Map)) throw fail(`${tensor} is not described by an object`);
+  const [dtype, shape, offsets] = fields.map((field) => value.get(field));
   if (typeof dtype !== "string" || !isDtype(dtype)) {
     throw fail(`${tensor} has dtype ${JSON.stringify(dtype)}`, `one of ${Object.keys(dtypeBytes).join(", ")}`);
   }
@@ -99,10 +98,8 @@ function parseTensor(name: string, value: unknown, dataStart: number, dataBytes:
   if (!isSizes(offsets) || offsets.length !== 2) {
     throw fail(`${tensor} has data_offsets ${JSON.stringify(offsets)}`, "two whole numbers from 0");
   }
-  const [surplus] = Object.keys(others);
-  if (surplus !== undefined) {
-    throw fail(`${tensor} has an entry ${JSON.stringify(surplus)}`, "dtype, shape, data_offsets");
-  }
+  const surplus = [...value.keys()].find((key) => !fields.includes(key));
+  if (surplus !== undefined) throw fail(`${tensor} has an entry ${JSON.stringify(surplus)}`, fields.join(", "));
   const [begin, end] = offsets;
   if (begin > end || end > dataBytes) {
     throw fail(
@@ -141,36 +138,10 @@ function requireNoGaps(tensors: Map<string, TensorInfo>, dataStart: number, data
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function isDtype(value: string): value is SafetensorsDtype {
   return Object.hasOwn(dtypeBytes, value);
 }
 
 function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
-}
-
-/** A key that stands twice in one object of a valid JSON text, which JSON.parse would silently merge; null where there is none. */
-function findDuplicateKey(json: string): string | null {
-  const open: (Set<string> | null)[] = []; // the keys so far of each open object; null for an array
-  for (let at = 0; at < json.length; at++) {
-    const char = json[at];
-    if (char === "{") open.push(new Set());
-    else if (char === "[") open.push(null);
-    else if (char === "}" || char === "]") open.pop();
-    if (char !== '"') continue;
-    const start = at;
-    for (at++; json[at] !== '"'; at++) if (json[at] === "\\") at++;
-    let next = at + 1;
-    while (" \t\n\r".includes(json[next])) next++;
-    if (json[next] !== ":") continue;
-    const key: string = JSON.parse(json.slice(start, at + 1));
-    const keys = open[open.length - 1];
-    if (keys?.has(key)) return key;
-    keys?.add(key);
-  }
-  return null;
+  return Array.isArray(value) && value.every((n) => typeof n === "number" && Number.isSafeInteger(n) && n >= 0);
 }

@@ -1,0 +1,190 @@
+/**
+ * Learns the merges of a byte-pair vocabulary (Sennrich et al. 2016): the most frequent pair of neighbours becomes a new
+ * token, again and again. The order is Hugging Face's: the higher count first, ties to the smaller (left, right) ids.
+ *
+ * Method: a heap of (pair, count) that is put right only when a stale entry comes to its top; each merge visits only
+ * the pieces that its pair is listed in, and changes the counts of the neighbouring pairs there.
+ */
+
+import { BYTE_TO_CHAR, BYTES_IN_ID_ORDER } from "./byte_alphabet.ts";
+import { createPairTable, type PairTable } from "./pair_table.ts";
+import type { CountedPieces } from "./piece_counts.ts";
+
+export interface LearnedMerges {
+  /** Printable text of every id; ids 0–255 are the bytes. */
+  readonly tokens: string[];
+  /** Triples (left, right, result) in order of rank. */
+  readonly merges: number[];
+}
+
+export interface LearnOptions {
+  /** Tokens to make, the 256 bytes among them. */
+  tokenCount: number;
+  /** A pair that occurs less often is not merged. */
+  minFrequency: number;
+  /** Printable texts that no token may have. */
+  reserved: ReadonlySet<string>;
+  /** Called now and then, with the number of tokens so far; may throw to stop. */
+  pause(tokens: number): Promise<void>;
+}
+
+/** Learns merges from counted pieces; ends early where no pair is frequent enough. */
+export async function learnMerges(pieces: CountedPieces, options: LearnOptions): Promise<LearnedMerges> {
+  const { tokenCount, minFrequency, reserved, pause } = options;
+  const byteToId = new Int32Array(256);
+  for (const [id, byte] of BYTES_IN_ID_ORDER.entries()) byteToId[byte] = id;
+  const tokens = BYTES_IN_ID_ORDER.map((byte) => BYTE_TO_CHAR[byte]);
+  const idOf = new Map(tokens.map((text, id) => [text, id]));
+  const merges: number[] = [];
+
+  const { starts, counts } = pieces;
+  const symbols = new Int32Array(starts[counts.length]);
+  for (let i = 0; i < symbols.length; i++) symbols[i] = byteToId[pieces.bytes[i]];
+  const lengths = new Uint32Array(counts.length);
+  const pairs = createPairTable();
+  for (let piece = 0; piece < counts.length; piece++) {
+    const start = starts[piece];
+    const end = starts[piece + 1];
+    lengths[piece] = end - start;
+    for (let i = start; i + 1 < end; i++) {
+      const pair = pairs.indexOf(symbols[i], symbols[i + 1]);
+      pairs.addCount(pair, counts[piece]);
+      pairs.note(pair, piece);
+    }
+  }
+  const heap = createPairHeap(pairs);
+  for (const pair of pairs.commit()) heap.push(pair);
+
+  const recorded = new Set<number>();
+  let nextPause = performance.now() + 50;
+  while (tokens.length < tokenCount) {
+    const pair = heap.pop();
+    if (pair < 0 || pairs.count(pair) < Math.max(minFrequency, 1)) break;
+    const left = pairs.left(pair);
+    const right = pairs.right(pair);
+    const text = tokens[left] + tokens[right];
+    const list = pairs.take(pair);
+    if (reserved.has(text)) continue;
+    // Two merges may spell the same token; they share its id.
+    let id = idOf.get(text);
+    if (id === undefined) {
+      id = tokens.length;
+      tokens.push(text);
+      idOf.set(text, id);
+    }
+    // A pair can come back when one of its tokens is made in a second way. The merge stays as first recorded.
+    if (!recorded.has(pair)) merges.push(left, right, id);
+    recorded.add(pair);
+    for (let i = 0; i < list.length; i++) mergeInPiece(list[i], left, right, id);
+    pairs.addCount(pair, -pairs.count(pair)); // overlapping occurrences, as in `aaa`, have left a remainder
+    for (const changed of pairs.commit()) if (pairs.count(changed) > 0) heap.push(changed);
+    if (performance.now() > nextPause) {
+      await pause(tokens.length);
+      nextPause = performance.now() + 50;
+    }
+  }
+  return { tokens, merges };
+
+  function mergeInPiece(piece: number, left: number, right: number, id: number): void {
+    const start = starts[piece];
+    const end = start + lengths[piece];
+    const count = counts[piece];
+    let write = start;
+    for (let read = start; read < end;) {
+      if (symbols[read] !== left || read + 1 === end || symbols[read + 1] !== right) {
+        symbols[write++] = symbols[read++];
+        continue;
+      }
+      if (write > start) {
+        const before = symbols[write - 1];
+        pairs.addCount(pairs.indexOf(before, left), -count);
+        gain(before, id, count, piece);
+      }
+      if (read + 2 < end) {
+        const after = symbols[read + 2];
+        pairs.addCount(pairs.indexOf(right, after), -count);
+        gain(id, after, count, piece);
+      }
+      symbols[write++] = id;
+      read += 2;
+    }
+    lengths[piece] = write - start;
+  }
+
+  function gain(left: number, right: number, count: number, piece: number): void {
+    const pair = pairs.indexOf(left, right);
+    pairs.addCount(pair, count);
+    pairs.note(pair, piece);
+  }
+}
+
+/** A heap of pairs, the most frequent first, ties to the smaller (left, right). */
+function createPairHeap(pairs: PairTable): { push(pair: number): void; pop(): number } {
+  let entries = new Int32Array(1 << 16);
+  let counts = new Float64Array(1 << 16); // as of the push: never below the pair's count now
+  let size = 0;
+
+  function precedes(pairA: number, countA: number, pairB: number, countB: number): boolean {
+    if (countA !== countB) return countA > countB;
+    const [leftA, leftB] = [pairs.left(pairA), pairs.left(pairB)];
+    return leftA !== leftB ? leftA < leftB : pairs.right(pairA) < pairs.right(pairB);
+  }
+
+  function push(pair: number): void {
+    if (size === entries.length) {
+      const [oldEntries, oldCounts] = [entries, counts];
+      entries = new Int32Array(size * 2);
+      counts = new Float64Array(size * 2);
+      entries.set(oldEntries);
+      counts.set(oldCounts);
+    }
+    const count = pairs.count(pair);
+    let at = size++;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!precedes(pair, count, entries[parent], counts[parent])) break;
+      entries[at] = entries[parent];
+      counts[at] = counts[parent];
+      at = parent;
+    }
+    entries[at] = pair;
+    counts[at] = count;
+  }
+
+  /** Puts an entry where the top was. */
+  function replaceTop(pair: number, count: number): void {
+    let at = 0;
+    for (;;) {
+      let child = at * 2 + 1;
+      if (child >= size) break;
+      if (child + 1 < size && precedes(entries[child + 1], counts[child + 1], entries[child], counts[child])) child++;
+      if (!precedes(entries[child], counts[child], pair, count)) break;
+      entries[at] = entries[child];
+      counts[at] = counts[child];
+      at = child;
+    }
+    entries[at] = pair;
+    counts[at] = count;
+  }
+
+  function removeTop(): void {
+    size--;
+    if (size > 0) replaceTop(entries[size], counts[size]);
+  }
+
+  /** The pair that comes first by its count now, or -1. */
+  function pop(): number {
+    while (size > 0) {
+      const pair = entries[0];
+      const count = pairs.count(pair);
+      if (count === counts[0]) {
+        removeTop();
+        return pair;
+      }
+      if (count > 0) replaceTop(pair, count);
+      else removeTop();
+    }
+    return -1;
+  }
+  return { push, pop };
+}

@@ -1,9 +1,9 @@
 // Causal attention, one invocation per query and head: out = softmax(q kᵀ / √D) v, forward.
 // In: qkv (B·S, 3C), with CACHED: keys and values (B, H, P, D) and start (B). Out: out (B·S, C), lse (B, H, S).
-// Grid (query tiles, heads, sequences); {{LANES}} invocations with {{QUERIES}} queries each. Every lane of a workgroup reads
-// the same key and value, so a processor reads it once and keeps queries, maxima and sums in registers.
-// Online softmax (Milakov & Gimelshein 2018) over {{KEYS}} keys at a time, in powers of two. Each invocation sums alone, in
-// the order of the keys: the same bits in every run.
+// Grid (query tiles, heads, sequences); {{LANES}} invocations with {{PER_LANE}} queries each, in registers with their sums: what a
+// software adapter likes, where a load costs as much as a dozen multiply-adds and shared memory is no faster.
+// Online softmax (Milakov & Gimelshein 2018), in powers of two. Each invocation sums alone, in the order of the keys: the
+// same bits in every run.
 
 @group(0) @binding(0) var<storage, read_write> qkv: array<{{ELEMENT}}>;
 @group(0) @binding(1) var<storage, read_write> out: array<{{ELEMENT}}>;
@@ -22,23 +22,23 @@
 
 @compute @workgroup_size({{LANES}})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let first = ({{TILES-1}}u - group.x) * {{LANES*QUERIES}}u;
+  let first = ({{TILES-1}}u - group.x) * {{LANES*PER_LANE}}u;
   let row = {{QKV_BASE}}u + group.z * {{SEQUENCE*QKV_ROW}}u + group.y * {{HEAD}}u;
 //% if CACHED
   let past = min(start[{{FIRST_SEQUENCE}}u + group.z], {{POSITIONS}}u);
   let keyBase = {{CACHE_BASE}}u + (group.z * {{HEADS}}u + group.y) * {{POSITIONS*HEAD}}u;
   let valueBase = keyBase;
-  let end = min(past + min(first + {{LANES*QUERIES}}u, {{SEQUENCE}}u), {{POSITIONS}}u);
+  let end = min(past + min(first + {{LANES*PER_LANE}}u, {{SEQUENCE}}u), {{POSITIONS}}u);
 //% else
   let keyBase = row + {{OUT_ROW}}u;
   let valueBase = row + {{OUT_ROW*2}}u;
-  let end = min(first + {{LANES*QUERIES}}u, {{SEQUENCE}}u);
+  let end = min(first + {{LANES*PER_LANE}}u, {{SEQUENCE}}u);
 //% end
 //% if DROPOUT
   let key = vec2u(seed[0], seed[1]);
   let counter = {{STREAM}}u | (({{FIRST_SEQUENCE}}u + group.z) * {{HEADS}}u + group.y);
 //% end
-//% for q in 0..QUERIES
+//% for q in 0..PER_LANE
   let i{{q}} = first + {{q*LANES}}u + lane;
   let at{{q}} = min(i{{q}}, {{SEQUENCE-1}}u);
 //% if CACHED
@@ -53,54 +53,36 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var o{{q}}_{{d}} = vec4f(0.0);
 //% end
 //% end
-  for (var j = 0u; j < end; j += {{KEYS}}u) {
-//% for k in 0..KEYS
-    let at_k{{k}} = min(j + {{k}}u, end - 1u) * {{KEY_ROW}}u;
-//% for q in 0..QUERIES
-    var dot{{q}}_{{k}} = vec4f(0.0);
+  for (var j = 0u; j < end; j++) {
+//% for q in 0..PER_LANE
+    var dot{{q}} = vec4f(0.0);
 //% end
 //% for d in 0..CHUNKS
-    let k{{k}}_{{d}} = load_{{KEY_NAME}}(keyBase + at_k{{k}}, {{d}}u);
-//% for q in 0..QUERIES
-    dot{{q}}_{{k}} = fma(q{{q}}_{{d}}, k{{k}}_{{d}}, dot{{q}}_{{k}});
+    let k{{d}} = load_{{KEY_NAME}}(keyBase + j * {{KEY_ROW}}u, {{d}}u);
+//% for q in 0..PER_LANE
+    dot{{q}} = fma(q{{q}}_{{d}}, k{{d}}, dot{{q}});
 //% end
 //% end
-//% end
-//% for q in 0..QUERIES
-    var next{{q}} = largest{{q}};
-//% for k in 0..KEYS
-    let s{{q}}_{{k}} = select(-3.0e38, (dot{{q}}_{{k}}.x + dot{{q}}_{{k}}.y) + (dot{{q}}_{{k}}.z + dot{{q}}_{{k}}.w),
-      j + {{k}}u <= last{{q}});
-    next{{q}} = max(next{{q}}, s{{q}}_{{k}});
-//% end
+//% for q in 0..PER_LANE
+    let s{{q}} = select(-3.0e38, (dot{{q}}.x + dot{{q}}.y) + (dot{{q}}.z + dot{{q}}.w), j <= last{{q}});
+    let next{{q}} = max(largest{{q}}, s{{q}});
     let shrink{{q}} = exp2(largest{{q}} - next{{q}});
+    var p{{q}} = exp2(s{{q}} - next{{q}});
     largest{{q}} = next{{q}};
-    total{{q}} *= shrink{{q}};
-//% for k in 0..KEYS
-    var p{{q}}_{{k}} = exp2(s{{q}}_{{k}} - next{{q}});
-    total{{q}} += p{{q}}_{{k}};
-//% end
+    total{{q}} = fma(total{{q}}, shrink{{q}}, p{{q}});
 //% if DROPOUT
-//% for k in 0..HALF_KEYS
-    let bits{{q}}_{{k}} = threefry(key, vec2u(at{{q}} * {{HALF_SEQUENCE}}u + (j >> 1u) + {{k}}u, counter));
-    p{{q}}_{{k*2}} = select(0.0, p{{q}}_{{k*2}}, bits{{q}}_{{k}}.x >= {{THRESHOLD}}u);
-    p{{q}}_{{k*2+1}} = select(0.0, p{{q}}_{{k*2+1}}, bits{{q}}_{{k}}.y >= {{THRESHOLD}}u);
+    let bits{{q}} = threefry(key, vec2u(at{{q}} * {{HALF_SEQUENCE}}u + (j >> 1u), counter));
+    p{{q}} = select(0.0, p{{q}}, select(bits{{q}}.x, bits{{q}}.y, (j & 1u) == 1u) >= {{THRESHOLD}}u);
 //% end
 //% end
 //% for d in 0..CHUNKS
-    o{{q}}_{{d}} *= shrink{{q}};
-//% end
-//% end
-//% for k in 0..KEYS
-//% for d in 0..CHUNKS
-    let v{{k}}_{{d}} = load_{{VALUE_NAME}}(valueBase + at_k{{k}}, {{d}}u);
-//% for q in 0..QUERIES
-    o{{q}}_{{d}} = fma(vec4f(p{{q}}_{{k}}), v{{k}}_{{d}}, o{{q}}_{{d}});
-//% end
+    let v{{d}} = load_{{VALUE_NAME}}(valueBase + j * {{KEY_ROW}}u, {{d}}u);
+//% for q in 0..PER_LANE
+    o{{q}}_{{d}} = fma(vec4f(p{{q}}), v{{d}}, o{{q}}_{{d}} * shrink{{q}});
 //% end
 //% end
   }
-//% for q in 0..QUERIES
+//% for q in 0..PER_LANE
   if (i{{q}} < {{SEQUENCE}}u) {
     let to = {{OUT_BASE}}u + (group.z * {{SEQUENCE}}u + i{{q}}) * {{OUT_ROW}}u + group.y * {{HEAD}}u;
     let share = {{KEEP_SCALE}} / total{{q}};

@@ -5,7 +5,7 @@
 import accessTemplate from "../../../kernels/webgpu/attention_access.wgsl" with { type: "text" };
 import random from "../../../kernels/webgpu/random.wgsl" with { type: "text" };
 import { DeviceError } from "../../errors.ts";
-import type { Dropout } from "../../program/op.ts";
+import type { Attention, AttentionBackward, Dropout } from "../../program/op.ts";
 import { dropoutThreshold } from "../../program/random.ts";
 import { ALIGNMENT, describe, elementCount, type Tensor } from "../../program/tensor.ts";
 import type { AdapterTraits, Binding } from "./kernel.ts";
@@ -53,6 +53,36 @@ export function bindRange(
   const start = first * perSequence;
   const before = start % ALIGNMENT;
   return { binding: { of, offset: start - before, elements: before + count * perSequence }, before };
+}
+
+/** Sizes of an attention op. */
+export function attentionGeometry(op: Attention | AttentionBackward) {
+  const [batch, heads, sequence] = op.lse.shape;
+  const width = op.out.shape[1];
+  return { batch, heads, sequence, width, headSize: width / heads };
+}
+
+/** Bindings of a range of sequences and where the range starts in them. */
+export function bindAttention(op: Attention | AttentionBackward, range: SequenceRange) {
+  const { heads, sequence, width, headSize } = attentionGeometry(op);
+  const qkv = bindRange(op.qkv, sequence * 3 * width, range);
+  const out = bindRange(op.out, sequence * width, range);
+  const lse = bindRange(op.lse, heads * sequence, range);
+  const unit = headSize % 4 === 0 ? 4 : 1;
+  const dropout = hasDropout(op.dropout) ? op.dropout : null;
+  const seed: Binding[] = dropout ? [{ of: dropout.seed }] : [];
+  return {
+    qkv: qkv.binding,
+    out: out.binding,
+    lse: lse.binding,
+    seed,
+    bases: {
+      QKV_BASE: qkv.before / unit,
+      OUT_BASE: out.before / unit,
+      LSE_BASE: lse.before,
+      FIRST_SEQUENCE: dropout ? range.first : 0,
+    },
+  };
 }
 
 /** Template values of one head's geometry. `QKV_ROW`, `OUT_ROW` and `HEAD` are strides in units. */
@@ -104,4 +134,63 @@ export function snippets(values: TemplateValues, loaded: readonly string[], stor
 export function literal(value: number): string {
   const text = String(Math.fround(value));
   return /[.e]/.test(text) ? text : `${text}.0`;
+}
+
+/** How a kernel family cuts its work. */
+export type Plan =
+  | { readonly family: "rows"; readonly lanes: number; readonly perLane: number; readonly rows: number }
+  | {
+    readonly family: "tiles";
+    readonly down: number;
+    readonly groups: number;
+    readonly pitch: number;
+    readonly rows: number;
+  };
+
+/**
+ * Rows by the invocation: as many as keep `vectors` numbers for each within `LIVE_VECTORS` registers, beyond which compiling
+ * takes lavapipe tens of seconds.
+ */
+export function planRows(count: number, vectors: number): Plan {
+  const most = Math.min(8, LIVE_VECTORS / vectors, Math.ceil(count / LANES));
+  const perLane = 2 ** Math.max(0, Math.floor(Math.log2(most)));
+  return { family: "rows", lanes: LANES, perLane, rows: LANES * perLane };
+}
+
+const LANES = 8;
+const LIVE_VECTORS = 512;
+
+/**
+ * The largest shared-memory tiles that fit the adapter, or rows where none do.
+ * @param held tiles of the workgroup's own rows: q forward; q and dout, or k and v, backward
+ */
+export function planTiles(count: number, headSize: number, held: 1 | 2, adapter: AdapterTraits): Plan {
+  const chunks = Math.ceil(headSize / 4);
+  for (const pitch of [5, 4]) {
+    for (const [down, groups] of [[8, 2], [8, 1], [4, 1]]) {
+      const rows = down * 4 * groups;
+      if (groups === 2 && (held === 2 || headSize > 64 || count <= 32)) continue;
+      const elements = held * chunks * down * groups + chunks * (held === 1 ? 8 : 9) + 8 * down * groups;
+      const bytes = elements * pitch * 16 + (held === 1 ? rows * 36 + 16 : rows * 8);
+      if (bytes > adapter.maxWorkgroupBytes || down * 8 > adapter.maxInvocationsPerWorkgroup) continue;
+      return { family: "tiles", down, groups, pitch, rows };
+    }
+  }
+  return planRows(count, headSize * 2 * held);
+}
+
+/** Template values of a plan. */
+export function planValues(plan: Plan, count: number, headSize: number): Record<string, number> {
+  const tiles = Math.ceil(count / plan.rows);
+  if (plan.family === "rows") return { LANES: plan.lanes, PER_LANE: plan.perLane, TILES: tiles };
+  const chunks = Math.ceil(headSize / 4);
+  return {
+    DOWN: plan.down,
+    GROUPS: plan.groups,
+    PITCH: plan.pitch,
+    TILES: tiles,
+    LOADS: Math.ceil(chunks / plan.down),
+    OWN_LOADS: plan.rows / 8,
+    COLUMNS: Math.ceil(chunks / 8),
+  };
 }

@@ -3,7 +3,17 @@
  * may look is data on the device (`start`), so one compiled Program serves every step.
  */
 import forwardRows from "../../../kernels/webgpu/attention_rows.wgsl" with { type: "text" };
-import { bindRange, dropoutValues, headValues, sequenceRanges, snippets } from "./attention_layout.ts";
+import forwardTiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
+import {
+  bindRange,
+  dropoutValues,
+  headValues,
+  planRows,
+  planTiles,
+  planValues,
+  sequenceRanges,
+  snippets,
+} from "./attention_layout.ts";
 import type { Dispatch, Kernel } from "./kernel.ts";
 import { expandTemplate } from "./template.ts";
 
@@ -14,16 +24,12 @@ export const cachedAttention: Kernel<"cachedAttention"> = {
     const sequence = op.qkv.shape[0] / batch;
     const shape = headValues(headSize, width);
     const unit = headSize % 4 === 0 ? 4 : 1;
-    const [lanes, queries, keys] = [8, 1, 4];
-    const tiles = Math.ceil(sequence / (lanes * queries));
+    const plan = adapter.software ? planRows(sequence, 2 * headSize) : planTiles(sequence, headSize, 1, adapter);
     const values = {
       ...shape,
       ...dropoutValues(undefined, sequence),
       CACHED: true,
-      LANES: lanes,
-      QUERIES: queries,
-      KEYS: keys,
-      TILES: tiles,
+      ...planValues(plan, sequence, headSize),
       SEQUENCE: sequence,
       HEADS: heads,
       POSITIONS: positions,
@@ -45,9 +51,13 @@ export const cachedAttention: Kernel<"cachedAttention"> = {
       };
       return {
         label: "cachedAttention",
-        source: expandTemplate(forwardRows, { ...values, ...bases, ACCESS: access }),
+        source: expandTemplate(plan.family === "rows" ? forwardRows : forwardTiles, {
+          ...values,
+          ...bases,
+          ACCESS: access,
+        }),
         bindings: [qkv.binding, out.binding, keys.binding, values_, { of: op.start }],
-        workgroups: [tiles, heads, range.count],
+        workgroups: [Math.ceil(sequence / plan.rows), heads, range.count],
       };
     });
   },

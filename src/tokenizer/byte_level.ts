@@ -9,10 +9,15 @@ import { byteIds, fingerprintOf, type Vocabulary } from "./vocabulary.ts";
 /**
  * A tokenizer over a byte-level BPE vocabulary.
  * @param name For messages and metadata: `gpt2` or the path it was loaded from.
+ * @param file The file to name in errors.
  * @throws {FormatError} where the vocabulary lacks bytes.
  */
-export async function createByteLevelTokenizer(vocabulary: Vocabulary, name: string): Promise<Tokenizer> {
-  const encode = createEncoder(byteIds(vocabulary, name), vocabulary.merges);
+export async function createByteLevelTokenizer(
+  vocabulary: Vocabulary,
+  name: string,
+  file: string = name,
+): Promise<Tokenizer> {
+  const encode = createEncoder(byteIds(vocabulary, file), vocabulary.merges);
   const { decode, byteLength } = createDecoder(vocabulary);
   return {
     vocabSize: vocabulary.tokens.length,

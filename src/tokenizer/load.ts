@@ -71,7 +71,7 @@ async function loadDirectory(directory: string): Promise<Tokenizer> {
 
 async function loadTokenizerJson(file: string, directory: string, name: string): Promise<Tokenizer> {
   const vocabulary = parseTokenizerJson(await readText(file), await endOfTextToken(directory), file);
-  return await createByteLevelTokenizer(vocabulary, name);
+  return await createByteLevelTokenizer(vocabulary, name, file);
 }
 
 async function loadPair(vocabFile: string, mergesFile: string, name: string): Promise<Tokenizer> {
@@ -84,7 +84,7 @@ async function loadPair(vocabFile: string, mergesFile: string, name: string): Pr
     vocabFile,
     mergesFile,
   });
-  return await createByteLevelTokenizer(vocabulary, name);
+  return await createByteLevelTokenizer(vocabulary, name, vocabFile);
 }
 
 /** The end-of-text token that a tokenizer_config.json in the directory names, else GPT-2's. */

@@ -1,9 +1,20 @@
 /** `codekiln eval`: the loss of a checkpoint on token files. */
 
+import { loadWeights } from "../checkpoint/checkpoint.ts";
+import { readConfigJson } from "../checkpoint/config_json.ts";
+import { resolveCheckpoint } from "../checkpoint/find.ts";
+import { openDataset } from "../dataset/dataset.ts";
+
+import { UserError } from "../errors.ts";
+import { buildEvaluation, createModel } from "../model/training_programs.ts";
+import { sourceOf } from "../train/run.ts";
+import { evaluate } from "../train/trainer.ts";
+import { findCheckpointTokenizer } from "./checkpoint_tokenizer.ts";
 import type { CommandContext } from "./command.ts";
 import { defineCommand } from "./define_command.ts";
-import { notBuiltYet } from "./device_options.ts";
-import { checkEvalOptions, type EvalOptions, evalOptionTable } from "./eval_options.ts";
+import { checkEvalOptions, type EvalOptions, evalOptionTable, type EvalResult } from "./eval_options.ts";
+import { openNotedDevice } from "./open_device.ts";
+import { startProgress, stderrProgressOutput } from "./progress.ts";
 
 export const evalCommand = defineCommand({
   name: "eval",
@@ -13,8 +24,8 @@ export const evalCommand = defineCommand({
   options: evalOptionTable,
   examples: [
     {
-      what: "the validation loss of a run's checkpoint",
-      command: "eval --model_name_or_path output/model_2000 --input_dir data",
+      what: "the validation loss of a run's newest checkpoint",
+      command: "eval --model_name_or_path output --input_dir data",
     },
     {
       what: "all of another data set, on one line",
@@ -24,6 +35,50 @@ export const evalCommand = defineCommand({
   run: (parsed, context) => runEval(checkEvalOptions(parsed.values), context),
 });
 
-async function runEval(_options: EvalOptions, _context: CommandContext): Promise<void> {
-  await Promise.reject(notBuiltYet("eval"));
+async function runEval(options: EvalOptions, context: CommandContext): Promise<void> {
+  const checkpoint = resolveCheckpoint(options.model_name_or_path);
+  const config = readConfigJson(`${checkpoint}/config.json`);
+  const sequence = options.max_seq_len ?? config.maxPositions;
+  if (sequence > config.maxPositions) {
+    throw new UserError(`is ${sequence}`, {
+      where: "--max_seq_len",
+      expected: `at most the model's ${config.maxPositions} positions`,
+    });
+  }
+  const { part, split } = options;
+  const open = { maxSeqLen: sequence, split, vocabSize: config.vocabSize, parts: [part] };
+  using dataset = await openDataset(options.input_dir, open);
+  const samples = dataset.part(part);
+  if (!samples) throw new UserError(`the ${part} part has weight 0`, { where: `--split ${split}` });
+  const tokenizer = await findCheckpointTokenizer(checkpoint);
+  if (tokenizer && dataset.tokenizer && dataset.tokenizer.fingerprint !== tokenizer.fingerprint) {
+    throw new UserError(`the data were tokenized with ${dataset.tokenizer.name}, not with the model's tokenizer`, {
+      where: options.input_dir,
+      hint: `make the data with --tokenizer ${checkpoint}`,
+    });
+  }
+
+  await using device = await openNotedDevice(options.device, context.note);
+  const model = createModel(config);
+  const microBatchSize = Math.min(options.micro_batch_size, samples.samples);
+  const evaluation = buildEvaluation(model, { batch: microBatchSize, sequence });
+  const [executable] = await device.compile([evaluation.program]);
+  loadWeights(checkpoint, device, model);
+  using progress = startProgress({ label: "evaluating", unit: "samples" }, stderrProgressOutput());
+  const result = await evaluate(
+    device,
+    executable,
+    evaluation,
+    { microBatchSize, sequence },
+    sourceOf(samples),
+    Infinity,
+    tokenizer && ((id) => id < tokenizer.vocabSize ? tokenizer.byteLength(id) : 0),
+    (done, total) => {
+      context.signal.throwIfAborted();
+      progress.update(done, { total });
+    },
+  );
+  const { loss, tokens, bitsPerByte } = result;
+  const printed: EvalResult = { loss, bits_per_byte: bitsPerByte, perplexity: Math.exp(loss), tokens };
+  await context.write(JSON.stringify(printed, null, options.json ? undefined : 2) + "\n");
 }

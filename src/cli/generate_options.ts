@@ -15,10 +15,10 @@ export const generateOptionTable = optionTable({
   },
   model_name_or_path: {
     type: "string",
-    required: true,
     placeholder: "DIR",
     group: "Model",
-    help: "Checkpoint to generate with, or a training run's folder, of which the newest checkpoint is taken",
+    help:
+      "Checkpoint to generate with, or a training run's folder, of which the newest checkpoint is taken; default: the quickstart's",
   },
 
   prompt: { type: "list", placeholder: "TEXT", group: "Prompts", help: "Texts to continue; without, stdin is read" },

@@ -1,9 +1,11 @@
 /** `codekiln train`: trains a GPT on token files, or runs the quickstart. */
 
+import type { RunResult } from "../train/run.ts";
 import type { CommandContext } from "./command.ts";
 import { defineCommand } from "./define_command.ts";
-import { notBuiltYet } from "./device_options.ts";
+import { runQuickstart } from "./quickstart.ts";
 import { checkTrainOptions, type TrainOptions, trainOptionTable } from "./train_options.ts";
+import { trainWithReports } from "./train_reports.ts";
 
 export const trainCommand = defineCommand({
   name: "train",
@@ -25,9 +27,16 @@ export const trainCommand = defineCommand({
     { what: "go on where a run stopped", command: "train --config output/options.json --resume" },
     { what: "the quickstart", command: "train" },
   ],
-  run: (parsed, context) => runTrain(checkTrainOptions(parsed.values, parsed.given), context),
+  run: (parsed, context) => runTrain(checkTrainOptions(parsed.values, parsed.given), parsed.values, context),
 });
 
-async function runTrain(_options: TrainOptions, _context: CommandContext): Promise<void> {
-  await Promise.reject(notBuiltYet("train"));
+async function runTrain(
+  options: TrainOptions,
+  values: Readonly<Record<string, unknown>>,
+  context: CommandContext,
+): Promise<void> {
+  const { input_dir: inputDir } = options;
+  if (inputDir === null) return await runQuickstart(options, context);
+  const result: RunResult = await trainWithReports({ ...options, input_dir: inputDir }, values, context);
+  await context.write(`${result.checkpoint}\n`);
 }

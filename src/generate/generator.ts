@@ -6,6 +6,7 @@ import { UserError } from "../errors.ts";
 import type { Device } from "../device/device.ts";
 import { buildDecode, buildPrefill, createGenerationState } from "../model/generation_programs.ts";
 import type { ModelTensors } from "../model/training_programs.ts";
+import { persistentStorages } from "../program/program.ts";
 import { type SamplingSettings, settingsTensor } from "./settings.ts";
 
 /** A text to continue. */
@@ -26,6 +27,7 @@ export interface GenerationEvent {
   end: { reason: "eos" | "length"; score: number } | null;
 }
 
+/** A compiled model. Disposing it frees its caches, not the weights. */
 export interface Generator extends Disposable {
   /** Requests in a batch at most. */
   readonly batch: number;
@@ -70,7 +72,8 @@ export async function createGenerator(
   const state = createGenerationState(model, { batch, positions, maxNew: capacity });
   const prefills = PREFILL_CHUNKS.map((size) => ({ size, ...buildPrefill(model, state, size) }));
   const decode = buildDecode(model, state);
-  const executables = await device.compile([...prefills.map(({ program }) => program), decode]);
+  const programs = [...prefills.map(({ program }) => program), decode];
+  const executables = await device.compile(programs);
   const decodeRun = executables[prefills.length];
 
   function prefill(prompts: readonly ArrayLike<number>[]): void {
@@ -154,6 +157,8 @@ export async function createGenerator(
     run,
     [Symbol.dispose]() {
       for (const executable of executables) executable[Symbol.dispose]();
+      const weights = model.weights.whole.storage;
+      device.free(persistentStorages(programs).filter((storage) => storage !== weights));
     },
   };
 }

@@ -2,7 +2,7 @@
  * A trainer holds a model's training programs on a device. It knows batches and steps, not files or options. The numbers of a
  * step depend only on (weights, optimizer state, seed, step), so a run can stop after any step and go on with the same bits.
  */
-import { type Device, type Executable, readFloats } from "../device/device.ts";
+import { type Device, type Executable, type MemoryUse, readFloats } from "../device/device.ts";
 import { sortTokens } from "../model/embedding_order.ts";
 import {
   type AdamWOptions,
@@ -14,6 +14,7 @@ import {
   type ModelTensors,
   type OptimizerTensors,
 } from "../model/training_programs.ts";
+import { programCost } from "../program/cost.ts";
 import type { Program } from "../program/program.ts";
 import { IGNORE } from "../program/op.ts";
 import { threefry } from "../program/random.ts";
@@ -70,6 +71,9 @@ export interface Trainer extends Disposable {
   readonly model: ModelTensors;
   readonly optimizer: OptimizerTensors;
   readonly options: TrainerOptions;
+  readonly memory: MemoryUse;
+  /** The floating-point operations of an optimizer step, evaluation not counted. */
+  readonly flopsPerStep: number;
   /** Hands optimizer step `step` (1 for the first) to the device; its samples follow those of step − 1. */
   step(step: number, samples: SampleSource): void;
   /** Waits for the last step. */
@@ -82,8 +86,7 @@ export interface Trainer extends Disposable {
   ): Promise<EvaluationResult>;
 }
 
-/** The programs that a trainer would compile: for a memory estimate before anything is allocated. */
-export function trainerPrograms(model: ModelTensors, options: TrainerOptions) {
+function trainerPrograms(model: ModelTensors, options: TrainerOptions) {
   const shape = { batch: options.microBatchSize, sequence: options.sequence };
   const optimizer = createOptimizer(model.table);
   const micro = buildMicroStep(model, optimizer, shape, options.accumulation);
@@ -99,6 +102,7 @@ export function trainerPrograms(model: ModelTensors, options: TrainerOptions) {
  */
 export async function createTrainer(device: Device, model: ModelTensors, options: TrainerOptions): Promise<Trainer> {
   const { optimizer, micro, update, evaluation, programs } = trainerPrograms(model, options);
+  const memory = device.estimate(programs);
   const [microRun, updateRun, evaluationRun] = await device.compile(programs);
   const { microBatchSize, accumulation, sequence } = options;
   let rate = 0;
@@ -108,6 +112,8 @@ export async function createTrainer(device: Device, model: ModelTensors, options
     model,
     optimizer,
     options,
+    memory,
+    flopsPerStep: programCost(micro.program).flops * options.accumulation + programCost(update.program).flops,
     step(step, samples) {
       device.write(micro.loss, Float32Array.of(0));
       for (let i = 0; i < accumulation; i++) {
@@ -151,6 +157,7 @@ export async function evaluate(
   samples: SampleSource,
   batches: number,
   byteLength: ((id: number) => number) | null,
+  onProgress?: (samples: number, total: number) => void,
 ): Promise<EvaluationResult> {
   let [total, tokens, bytes] = [0, 0, 0];
   const end = Math.min(samples.samples, batches * microBatchSize);
@@ -170,6 +177,7 @@ export async function evaluate(
     tokens += targets.length;
     if (byteLength) { for (const id of targets) bytes += byteLength(id); }
     total += (await readFloats(device, program.loss))[0];
+    onProgress?.(first + count, end);
   }
   const bitsPerByte = byteLength && bytes > 0 ? total / (Math.LN2 * bytes) : null;
   return { loss: total / tokens, tokens, bitsPerByte };

@@ -1,5 +1,6 @@
 /** The devices under test. The same tests run on each; where a device is absent its tests are shown as ignored. */
 import type { Device } from "../../src/device/device.ts";
+import { describeAdapters } from "../../src/device/webgpu/adapter.ts";
 import { openWebGpuDevice } from "../../src/device/webgpu/device.ts";
 import { openReferenceDevice } from "../reference/device.ts";
 
@@ -10,14 +11,14 @@ export interface DeviceUnderTest {
   open(): Promise<Device>;
 }
 
-const adapter = await navigator.gpu.requestAdapter();
+const [adapter] = await describeAdapters();
 if (!adapter) {
   console.error("No WebGPU adapter: its tests are skipped. On Debian: apt-get install mesa-vulkan-drivers");
 }
 
 /** WebGPU and whatever other devices there are, the reference device left out. */
 export const devices: readonly DeviceUnderTest[] = [
-  { name: "webgpu", absent: adapter === null, open: () => openWebGpuDevice() },
+  { name: "webgpu", absent: adapter === undefined, open: () => openWebGpuDevice() },
 ];
 
 /** The same with the reference device. */

@@ -1,0 +1,98 @@
+/** The two long jobs over a corpus, with progress on stderr: learning a vocabulary, and writing token files. */
+
+import { readCorpus } from "../corpus/read.ts";
+import type { CorpusReport } from "../corpus/report.ts";
+import { buildTokenFile } from "../dataset/build.ts";
+import type { TokenFileMeta } from "../dataset/meta.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { type BpeTraining, trainBpe } from "../tokenizer/train.ts";
+import type { CommandContext } from "./command.ts";
+import { formatCount, startProgress, stderrProgressOutput } from "./progress.ts";
+
+/** What to read; the values of `readingOptions`. */
+export interface Reading {
+  readonly input: readonly string[];
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  readonly json_key: string;
+  readonly min_doc_length: number;
+}
+
+type Outside = Pick<CommandContext, "signal" | "note"> & { readonly stdin?: CommandContext["stdin"] };
+
+function openCorpus(reading: Reading, outside: Outside, onProgress: (report: CorpusReport) => void) {
+  return readCorpus(reading.input, {
+    include: reading.include,
+    exclude: reading.exclude,
+    jsonKey: reading.json_key,
+    minDocLength: reading.min_doc_length,
+    stdin: reading.input.includes("-") ? outside.stdin : undefined,
+    signal: outside.signal,
+    onProgress,
+  });
+}
+
+/** Learns a vocabulary and writes it to a folder. */
+export async function learnVocabulary(
+  reading: Reading,
+  { vocabSize, output }: { vocabSize: number; output: string },
+  outside: Outside,
+): Promise<{ training: BpeTraining; report: CorpusReport }> {
+  using counting = startProgress({ label: "counting pieces", unit: "bytes" }, stderrProgressOutput());
+  const { documents, report } = openCorpus(
+    reading,
+    outside,
+    ({ bytesRead, totalBytes }) => counting.update(bytesRead, { total: totalBytes }),
+  );
+  let merging: ReturnType<typeof startProgress> | null = null;
+  try {
+    const training = await trainBpe(documents, {
+      vocabSize,
+      name: output,
+      signal: outside.signal,
+      onProgress(progress) {
+        if (progress.phase !== "merge") return;
+        if (!merging) {
+          counting.finish();
+          merging = startProgress(
+            { label: "learning merges", unit: "tokens", total: progress.of },
+            stderrProgressOutput(),
+          );
+        }
+        merging.update(progress.tokens, { total: progress.of });
+      },
+    });
+    await training.tokenizer.save(output);
+    (merging as ReturnType<typeof startProgress> | null)?.finish();
+    return { training, report };
+  } finally {
+    (merging as ReturnType<typeof startProgress> | null)?.[Symbol.dispose]();
+  }
+}
+
+/** Encodes a corpus into `<prefix>_ids.npy`, `<prefix>_idx.npz` and `<prefix>_meta.json`. */
+export async function writeTokens(
+  reading: Reading,
+  { tokenizer, prefix, appendEos }: { tokenizer: Tokenizer; prefix: string; appendEos: boolean },
+  outside: Outside,
+): Promise<{ meta: TokenFileMeta; report: CorpusReport }> {
+  using progress = startProgress({ label: "tokenizing", unit: "bytes" }, stderrProgressOutput());
+  let tokens = 0;
+  const { documents, report } = openCorpus(
+    reading,
+    outside,
+    ({ bytesRead, totalBytes }) =>
+      progress.update(bytesRead, { total: totalBytes, extra: `${formatCount(tokens)} tokens` }),
+  );
+  const meta = await buildTokenFile({
+    documents,
+    tokenizer,
+    prefix,
+    appendEos,
+    signal: outside.signal,
+    onProgress: (built) => tokens = built.tokens,
+    options: { ...reading },
+  });
+  progress.finish();
+  return { meta, report };
+}

@@ -1,8 +1,7 @@
 // Causal attention by shared-memory tiles, forward: out = softmax(q kᵀ / √D) v (flash attention, Dao et al. 2022).
 // In: qkv (B·S, 3C), with CACHED: keys and values (B, H, P, D) and start (B). Out: out (B·S, C), lse (B, H, S).
 // Grid (query tiles, heads, sequences), long rows first; 8 × {{DOWN}} invocations for {{DOWN*4*GROUPS}} queries, 32 keys at a time.
-// A tile element is 4 rows × 4 columns (and {{PITCH}} vec4f long, so that neighbours keep to different banks): one checked
-// index brings 16 numbers. An invocation holds 4 × {{GROUPS}} query rows of the scores of 4 neighbouring keys, and of every 8th
+// A tile element is 4 rows × 4 columns, so that one checked index brings 16 numbers. An invocation holds 4 × {{GROUPS}} query rows of the scores of 4 neighbouring keys, and of every 8th
 // chunk of 4 output columns. Fixed order of sums: the same bits in every run.
 
 @group(0) @binding(0) var<storage, read_write> qkv: array<{{ELEMENT}}>;
@@ -20,7 +19,6 @@
 
 {{ACCESS}}
 
-alias Element = array<vec4f, {{PITCH}}>;
 var<workgroup> queryTile: array<Element, {{CHUNKS*DOWN*GROUPS}}>; // [chunk][4 queries]
 var<workgroup> streamTile: array<Element, {{CHUNKS*8}}>; // keys [chunk][4 keys], then values [4 keys][chunk]
 var<workgroup> shareTile: array<Element, {{8*DOWN*GROUPS}}>; // probabilities [4 keys][4 queries]
@@ -103,22 +101,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 //% for g in 0..GROUPS
       let q{{g}} = queryTile[c * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
 //% for r in 0..4
-      s{{g}}_{{r}}.x = fma(q{{g}}[{{r}}].x, k[0].x, s{{g}}_{{r}}.x);
-      s{{g}}_{{r}}.y = fma(q{{g}}[{{r}}].x, k[1].x, s{{g}}_{{r}}.y);
-      s{{g}}_{{r}}.z = fma(q{{g}}[{{r}}].x, k[2].x, s{{g}}_{{r}}.z);
-      s{{g}}_{{r}}.w = fma(q{{g}}[{{r}}].x, k[3].x, s{{g}}_{{r}}.w);
-      s{{g}}_{{r}}.x = fma(q{{g}}[{{r}}].y, k[0].y, s{{g}}_{{r}}.x);
-      s{{g}}_{{r}}.y = fma(q{{g}}[{{r}}].y, k[1].y, s{{g}}_{{r}}.y);
-      s{{g}}_{{r}}.z = fma(q{{g}}[{{r}}].y, k[2].y, s{{g}}_{{r}}.z);
-      s{{g}}_{{r}}.w = fma(q{{g}}[{{r}}].y, k[3].y, s{{g}}_{{r}}.w);
-      s{{g}}_{{r}}.x = fma(q{{g}}[{{r}}].z, k[0].z, s{{g}}_{{r}}.x);
-      s{{g}}_{{r}}.y = fma(q{{g}}[{{r}}].z, k[1].z, s{{g}}_{{r}}.y);
-      s{{g}}_{{r}}.z = fma(q{{g}}[{{r}}].z, k[2].z, s{{g}}_{{r}}.z);
-      s{{g}}_{{r}}.w = fma(q{{g}}[{{r}}].z, k[3].z, s{{g}}_{{r}}.w);
-      s{{g}}_{{r}}.x = fma(q{{g}}[{{r}}].w, k[0].w, s{{g}}_{{r}}.x);
-      s{{g}}_{{r}}.y = fma(q{{g}}[{{r}}].w, k[1].w, s{{g}}_{{r}}.y);
-      s{{g}}_{{r}}.z = fma(q{{g}}[{{r}}].w, k[2].w, s{{g}}_{{r}}.z);
-      s{{g}}_{{r}}.w = fma(q{{g}}[{{r}}].w, k[3].w, s{{g}}_{{r}}.w);
+      s{{g}}_{{r}} = dots(q{{g}}[{{r}}], k, s{{g}}_{{r}});
 //% end
 //% end
     }
@@ -170,10 +153,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let v{{n}} = streamTile[four * {{CHUNKS}}u + chunk{{n}}];
 //% for g in 0..GROUPS
 //% for r in 0..4
-      o{{g}}_{{r}}_{{n}} = fma(vec4f(p{{g}}[{{r}}].x), v{{n}}[0], o{{g}}_{{r}}_{{n}});
-      o{{g}}_{{r}}_{{n}} = fma(vec4f(p{{g}}[{{r}}].y), v{{n}}[1], o{{g}}_{{r}}_{{n}});
-      o{{g}}_{{r}}_{{n}} = fma(vec4f(p{{g}}[{{r}}].z), v{{n}}[2], o{{g}}_{{r}}_{{n}});
-      o{{g}}_{{r}}_{{n}} = fma(vec4f(p{{g}}[{{r}}].w), v{{n}}[3], o{{g}}_{{r}}_{{n}});
+      o{{g}}_{{r}}_{{n}} = weigh(p{{g}}[{{r}}], v{{n}}, o{{g}}_{{r}}_{{n}});
 //% end
 //% end
 //% end

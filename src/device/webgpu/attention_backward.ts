@@ -3,7 +3,9 @@
  * delta = Σ dout · out by row, into scratch), then dk and dv.
  */
 import keysRows from "../../../kernels/webgpu/attention_backward_keys.wgsl" with { type: "text" };
+import keysTiles from "../../../kernels/webgpu/attention_backward_keys_tiles.wgsl" with { type: "text" };
 import queriesRows from "../../../kernels/webgpu/attention_backward_queries.wgsl" with { type: "text" };
+import queriesTiles from "../../../kernels/webgpu/attention_backward_queries_tiles.wgsl" with { type: "text" };
 import { alignUp, elementCount } from "../../program/tensor.ts";
 import {
   attentionGeometry,
@@ -12,6 +14,7 @@ import {
   dropoutValues,
   headValues,
   planRows,
+  planTiles,
   planValues,
   sequenceRanges,
   snippets,
@@ -26,8 +29,8 @@ export const attentionBackward: Kernel<"attentionBackward"> = {
 
   dispatches(op, adapter) {
     const { batch, heads, sequence, width, headSize } = attentionGeometry(op);
-    const queriesPlan = planRows(sequence, 3 * headSize);
-    const keysPlan = planRows(sequence, 4 * headSize);
+    const queriesPlan = adapter.software ? planRows(sequence, 3 * headSize) : planTiles(sequence, headSize, 2, adapter);
+    const keysPlan = adapter.software ? planRows(sequence, 4 * headSize) : planTiles(sequence, headSize, 2, adapter);
     const shared = {
       ...headValues(headSize, width),
       ...dropoutValues(op.dropout, sequence),
@@ -36,8 +39,8 @@ export const attentionBackward: Kernel<"attentionBackward"> = {
     };
     const queriesValues = { ...shared, ...planValues(queriesPlan, sequence, headSize) };
     const keysValues = { ...shared, ...planValues(keysPlan, sequence, headSize) };
-    const queriesAccess = snippets(shared, ["qkv", "out", "dout"], ["dqkv"]);
-    const keysAccess = snippets(shared, ["qkv", "dout"], ["dqkv"]);
+    const queriesAccess = snippets(queriesValues, ["qkv", "out", "dout"], ["dqkv"]);
+    const keysAccess = snippets(keysValues, ["qkv", "dout"], ["dqkv"]);
     return sequenceRanges(batch, [op.qkv], adapter).flatMap((range): Dispatch[] => {
       const { qkv, out, lse, seed, bases } = bindAttention(op, range);
       const dout = { ...out, of: op.dout };
@@ -46,12 +49,20 @@ export const attentionBackward: Kernel<"attentionBackward"> = {
       const place = { ...bases, DELTA_BASE: before };
       return [{
         label: `attentionBackward.queries.${queriesPlan.family}`,
-        source: expandTemplate(queriesRows, { ...queriesValues, ...place, ACCESS: queriesAccess }),
+        source: expandTemplate(queriesPlan.family === "rows" ? queriesRows : queriesTiles, {
+          ...queriesValues,
+          ...place,
+          ACCESS: queriesAccess,
+        }),
         bindings: [qkv, out, dout, lse, dqkv, delta, ...seed],
         workgroups: [Math.ceil(sequence / queriesPlan.rows), heads, range.count],
       }, {
         label: `attentionBackward.keys.${keysPlan.family}`,
-        source: expandTemplate(keysRows, { ...keysValues, ...place, ACCESS: keysAccess }),
+        source: expandTemplate(keysPlan.family === "rows" ? keysRows : keysTiles, {
+          ...keysValues,
+          ...place,
+          ACCESS: keysAccess,
+        }),
         bindings: [qkv, dout, lse, dqkv, delta, ...seed],
         workgroups: [Math.ceil(sequence / keysPlan.rows), heads, range.count],
       }];

@@ -3,6 +3,7 @@
  * Offsets in the templates count UNIT elements: vec4f where the head size is a multiple of 4, else f32.
  */
 import accessTemplate from "../../../kernels/webgpu/attention_access.wgsl" with { type: "text" };
+import elements from "../../../kernels/webgpu/attention_elements.wgsl" with { type: "text" };
 import random from "../../../kernels/webgpu/random.wgsl" with { type: "text" };
 import { DeviceError } from "../../errors.ts";
 import type { Attention, AttentionBackward, Dropout } from "../../program/op.ts";
@@ -121,13 +122,14 @@ export function hasDropout(dropout: Dropout | undefined): dropout is Dropout {
   return dropout !== undefined && dropout.rate > 0;
 }
 
-/** The snippets before `main`: access to the named bindings (those in `stored` also for writing), and random bits. */
+/** The snippets before `main`: access to the named bindings (those in `stored` for writing), tile products, random bits. */
 export function snippets(values: TemplateValues, loaded: readonly string[], stored: readonly string[]): string {
   const names = [...new Set([...loaded, ...stored])];
   const access = names.map((name) =>
     expandTemplate(accessTemplate, { ...values, NAME: name, STORE: stored.includes(name) })
   );
-  return [...access, ...(values.DROPOUT ? [random] : [])].join("\n");
+  const tiles = "PITCH" in values ? [expandTemplate(elements, values)] : [];
+  return [...access, ...tiles, ...(values.DROPOUT ? [random] : [])].join("\n");
 }
 
 /** A number as a WGSL f32 literal. */
@@ -171,7 +173,7 @@ export function planTiles(count: number, headSize: number, held: 1 | 2, adapter:
       const rows = down * 4 * groups;
       if (groups === 2 && (held === 2 || headSize > 64 || count <= 32)) continue;
       const elements = held * chunks * down * groups + chunks * (held === 1 ? 8 : 9) + 8 * down * groups;
-      const bytes = elements * pitch * 16 + (held === 1 ? rows * 36 + 16 : rows * 8);
+      const bytes = elements * pitch * 16 + rows * 36 + 16;
       if (bytes > adapter.maxWorkgroupBytes || down * 8 > adapter.maxInvocationsPerWorkgroup) continue;
       return { family: "tiles", down, groups, pitch, rows };
     }

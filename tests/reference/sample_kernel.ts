@@ -47,7 +47,7 @@ export const sample: ReferenceKernel<"sample"> = (op, memory) => {
       const threshold = topKThreshold(scaled, topK);
       const afterK = scaled.map((l) => l >= threshold ? l : -Infinity);
       const thresholdP = topPThreshold(afterK, topP);
-      const largest = Math.max(...afterK);
+      const largest = afterK.reduce((a, l) => Math.max(a, l), -Infinity);
       const weights = afterK.map((l) => l >= thresholdP ? Math.exp(l - largest) : 0);
       const total = weights.reduce((a, b) => a + b, 0);
       const target = threefry(key0, key1, count, memory.u(op.sequence)[b])[0] / 2 ** 32 * total;

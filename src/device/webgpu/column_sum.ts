@@ -3,8 +3,7 @@ import finishSource from "../../../kernels/webgpu/column_finish.wgsl" with { typ
 import source from "../../../kernels/webgpu/column_sum.wgsl" with { type: "text" };
 import type { Tensor } from "../../program/tensor.ts";
 import type { AdapterTraits, Binding, Dispatch, Kernel } from "./kernel.ts";
-import { type Range, type RowOperand, rowRanges } from "./partition.ts";
-import { slice } from "./partition.ts";
+import { type Range, type RowOperand, rowRanges, slice } from "./partition.ts";
 import { expandTemplate } from "./template.ts";
 
 /** A range of rows, cut into chunks whose partial sums are numbered from `firstChunk` on. */
@@ -14,32 +13,40 @@ export interface ChunkedRange {
   readonly chunks: number;
 }
 
+/** Ranges whose partial sums lie in scratch together, and are added to the result before the next group reuses it. */
+export interface ChunkGroup {
+  readonly ranges: readonly ChunkedRange[];
+  readonly chunks: number;
+}
+
 export interface Chunking {
   readonly rowsPerChunk: number;
+  /** The most chunks of a group. */
   readonly chunks: number;
-  readonly ranges: readonly ChunkedRange[];
+  readonly groups: readonly ChunkGroup[];
 }
 
 const MIN_ROWS = 32;
 const MAX_CHUNKS = 128;
 
-/** Cuts rows into chunks: enough to fill a GPU, few enough that the partial sums of `columns` columns can be bound. */
+/** Cuts rows into chunks: enough to fill a GPU, and few enough in a group that its partial sums of `columns` columns can be bound. */
 export function chunkRows(
   rows: number,
   columns: number,
   operands: readonly RowOperand[],
   adapter: AdapterTraits,
 ): Chunking {
-  const ranges = rowRanges(rows, operands, adapter);
-  const room = Math.floor(adapter.maxBindingBytes / 4 / columns) - ranges.length;
-  const rowsPerChunk = Math.max(MIN_ROWS, Math.ceil(rows / Math.max(1, Math.min(MAX_CHUNKS, room))));
-  let chunks = 0;
-  const chunked = ranges.map((range) => {
-    const firstChunk = chunks;
-    chunks += Math.ceil(range.count / rowsPerChunk);
-    return { range, firstChunk, chunks: chunks - firstChunk };
-  });
-  return { rowsPerChunk, chunks, ranges: chunked };
+  const room = Math.max(1, Math.floor(adapter.maxBindingBytes / 4 / columns));
+  const rowsPerChunk = Math.max(MIN_ROWS, Math.ceil(rows / Math.min(MAX_CHUNKS, room)));
+  const groups: { ranges: ChunkedRange[]; chunks: number }[] = [];
+  for (const range of rowRanges(rows, operands, adapter)) {
+    const chunks = Math.ceil(range.count / rowsPerChunk);
+    let group = groups.at(-1);
+    if (!group || group.chunks + chunks > room) groups.push(group = { ranges: [], chunks: 0 });
+    group.ranges.push({ range, firstChunk: group.chunks, chunks });
+    group.chunks += chunks;
+  }
+  return { rowsPerChunk, chunks: Math.max(...groups.map(({ chunks }) => chunks)), groups };
 }
 
 /** The second stage: out += the partial sums at `partials`, (chunks, columns). */
@@ -62,23 +69,25 @@ export const columnSum: Kernel<"columnSum"> = {
   scratch: ({ x }, adapter) => chunkingOf(x, adapter).chunks * x.shape[1],
   dispatches({ x, out }, adapter) {
     const columns = x.shape[1];
-    const { rowsPerChunk, chunks, ranges } = chunkingOf(x, adapter);
-    const partials: Binding = { of: "scratch", elements: chunks * columns };
-    const dispatches = ranges.map(({ range, firstChunk, chunks }): Dispatch => {
-      const { binding, skip } = slice({ tensor: x, perRow: columns }, range);
-      return {
-        label: "columnSum",
-        source: expandTemplate(source, {
-          ROWS: range.count,
-          COLUMNS: columns,
-          CHUNK: rowsPerChunk,
-          X_SKIP: skip,
-          PARTIALS_SKIP: firstChunk * columns,
-        }),
-        bindings: [binding, partials],
-        workgroups: [Math.ceil(columns / 64), chunks, 1],
-      };
+    const { rowsPerChunk, groups } = chunkingOf(x, adapter);
+    return groups.flatMap((group) => {
+      const partials: Binding = { of: "scratch", elements: group.chunks * columns };
+      const dispatches = group.ranges.map(({ range, firstChunk, chunks }): Dispatch => {
+        const { binding, skip } = slice({ tensor: x, perRow: columns }, range);
+        return {
+          label: "columnSum",
+          source: expandTemplate(source, {
+            ROWS: range.count,
+            COLUMNS: columns,
+            CHUNK: rowsPerChunk,
+            X_SKIP: skip,
+            PARTIALS_SKIP: firstChunk * columns,
+          }),
+          bindings: [binding, partials],
+          workgroups: [Math.ceil(columns / 64), chunks, 1],
+        };
+      });
+      return [...dispatches, finishColumns("columnSum.finish", partials, group.chunks, out)];
     });
-    return [...dispatches, finishColumns("columnSum.finish", partials, chunks, out)];
   },
 };

@@ -125,15 +125,18 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
     steps: ReturnType<typeof createSteps>,
     used: readonly GPUBuffer[],
   ): Executable => {
-    const needed = persistentStorages([program]);
+    const needed = persistentStorages([program]).map((storage) => ({
+      storage,
+      allocation: storages.allocation(storage),
+    }));
     let disposed = false;
     return {
       program,
       run(times = 1) {
         check("run");
         if (disposed) throw new DeviceError(`${program.name} has been disposed of`);
-        const freed = needed.find((storage) => !storages.has(storage));
-        if (freed) throw new DeviceError(`${program.name} uses ${freed.name}, which has been freed`);
+        const freed = needed.find(({ storage, allocation }) => storages.allocation(storage) !== allocation);
+        if (freed) throw new DeviceError(`${program.name} uses ${freed.storage.name}, which has been freed`);
         faults.watch(`running ${program.name}`, () => replay(device, program.name, steps, times));
       },
       [Symbol.dispose]() {
@@ -160,11 +163,11 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
       try {
         const executables = await faults.guard("compiling", () => {
           for (const storage of added) storages.ensure(storage);
-          return programs.map((program) => {
+          return programs.map((program, i) => {
             // Each executable counts as a user of all heaps, so that they stay as long as any of this call lives.
             const used = heaps.acquire(sizes);
             acquired.push(used);
-            return { program, used, steps: createSteps(program, plans[programs.indexOf(program)], used, context) };
+            return { program, used, steps: createSteps(program, plans[i], used, context) };
           });
         });
         pipelines.keep();
@@ -221,7 +224,8 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
       try {
         await faults.watch("reading", () => readback.read(copies));
       } catch (cause) {
-        await Promise.resolve();
+        // The news of a lost device may come a moment after the failures it causes.
+        await new Promise((resolve) => setTimeout(resolve, 20));
         faults.check();
         throw new DeviceError(`reading failed: ${String(cause)}`, { cause });
       } finally {

@@ -19,6 +19,8 @@ export interface AdapterTraits {
   readonly maxWorkgroupBytes: number;
   /** A processor that pretends to be a GPU (lavapipe): register tiles win there, shared memory loses. */
   readonly software: boolean;
+  /** Invocations of a subgroup, where that is one number and shaders may use subgroup operations; else absent or 0. */
+  readonly subgroupSize?: number;
 }
 
 /**

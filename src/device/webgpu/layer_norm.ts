@@ -69,30 +69,32 @@ function columnChunks({ x, dout, mean, rstd }: LayerNormBackward, adapter: Adapt
 }
 
 function columnDispatches(op: LayerNormBackward, adapter: AdapterTraits): Dispatch[] {
-  const { operands, columns, rowsPerChunk, chunks: total, ranges } = columnChunks(op, adapter);
-  const elements = total * columns;
-  const weights: Binding = { of: "scratch", elements };
-  const biases: Binding = { of: "scratch", offset: alignUp(elements), elements };
-  const dispatches = ranges.map(({ range, firstChunk, chunks }): Dispatch => {
-    const { bindings, skips } = bindRows(operands, range, 1);
-    return {
-      label: "layerNormBackward.columns",
-      source: expandTemplate(columnsSource, {
-        ...skips,
-        ROWS: range.count,
-        COLUMNS: columns,
-        CHUNK: rowsPerChunk,
-        PARTIALS_SKIP: firstChunk * columns,
-      }),
-      bindings: [bindings.x, bindings.dout, bindings.mean, bindings.rstd, weights, biases],
-      workgroups: [Math.ceil(columns / 64), chunks, 1],
-    };
+  const { operands, columns, rowsPerChunk, chunks: most, groups } = columnChunks(op, adapter);
+  return groups.flatMap((group) => {
+    const elements = group.chunks * columns;
+    const weights: Binding = { of: "scratch", elements };
+    const biases: Binding = { of: "scratch", offset: alignUp(most * columns), elements };
+    const dispatches = group.ranges.map(({ range, firstChunk, chunks }): Dispatch => {
+      const { bindings, skips } = bindRows(operands, range, 1);
+      return {
+        label: "layerNormBackward.columns",
+        source: expandTemplate(columnsSource, {
+          ...skips,
+          ROWS: range.count,
+          COLUMNS: columns,
+          CHUNK: rowsPerChunk,
+          PARTIALS_SKIP: firstChunk * columns,
+        }),
+        bindings: [bindings.x, bindings.dout, bindings.mean, bindings.rstd, weights, biases],
+        workgroups: [Math.ceil(columns / 64), chunks, 1],
+      };
+    });
+    return [
+      ...dispatches,
+      finishColumns("layerNormBackward.weight", weights, group.chunks, op.dweight),
+      finishColumns("layerNormBackward.bias", biases, group.chunks, op.dbias),
+    ];
   });
-  return [
-    ...dispatches,
-    finishColumns("layerNormBackward.weight", weights, total, op.dweight),
-    finishColumns("layerNormBackward.bias", biases, total, op.dbias),
-  ];
 }
 
 export const layerNormBackward: Kernel<"layerNormBackward"> = {

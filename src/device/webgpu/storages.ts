@@ -20,6 +20,8 @@ export interface Storages {
   /** Bytes that allocating these storages would add. */
   missingBytes(storages: readonly Storage[]): number;
   has(storage: Storage): boolean;
+  /** An object that stands for a storage's present buffers; undefined where it is not on the device. */
+  allocation(storage: Storage): object | undefined;
   /** Allocates a storage, zeroed, unless it is there. */
   ensure(storage: Storage): void;
   /** The pieces of `elements` elements from element `first` of a tensor on, in order. The storage must have been ensured. */
@@ -50,6 +52,7 @@ export function createStorages(device: GPUDevice, maxBufferBytes: number): Stora
       return bytes;
     },
     has: (storage) => allocations.has(storage),
+    allocation: (storage) => allocations.get(storage),
     ensure(storage) {
       if (allocations.has(storage)) return;
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;

@@ -62,9 +62,14 @@ export async function requestAdapter(): Promise<GPUAdapter> {
   return adapter;
 }
 
-/** Opens an adapter with all of its own limits that compute work depends on. */
+/** Opens an adapter with all of its own limits that compute work depends on, and with subgroups where it has them. */
 export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
+  try {
+    return await adapter.requestDevice({ requiredLimits, requiredFeatures: ["subgroups" as GPUFeatureName] });
+  } catch {
+    // Without subgroups, then: the adapter's list of features may hide them, so asking for them is the way to know.
+  }
   try {
     return await adapter.requestDevice({ requiredLimits });
   } catch (cause) {
@@ -78,16 +83,18 @@ export function adapterName({ info }: GPUAdapter): string {
     "unnamed adapter";
 }
 
-/** What kernels may know of the adapter. */
-export function adapterTraits(adapter: GPUAdapter): AdapterTraits {
-  const { limits } = adapter;
+/** What kernels may know of the adapter, opened as `device`. */
+export function adapterTraits(adapter: GPUAdapter, device: GPUDevice): AdapterTraits {
+  const { limits, info } = adapter;
+  const subgroups = device.features.has("subgroups" as GPUFeatureName) && info.subgroupMinSize === info.subgroupMaxSize;
   return {
     maxBindingBytes: Math.floor(limits.maxStorageBufferBindingSize / 256) * 256,
     maxBufferBytes: Math.floor(limits.maxBufferSize / 256) * 256,
     maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     maxInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
     maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
-    software: adapter.info.isFallbackAdapter,
+    software: info.isFallbackAdapter,
+    subgroupSize: subgroups ? info.subgroupMinSize : 0,
   };
 }
 

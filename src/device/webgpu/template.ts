@@ -5,7 +5,7 @@
  *     //% for i in 0..TILE      repeats the lines up to its `//% end` with i = 0 … TILE − 1
  *     //% if FLAG               keeps the lines up to `//% else` or `//% end` where FLAG is neither 0 nor false
  *     //% if !FLAG
- *     {{expression}}            anywhere in a line: names, whole numbers, + - * and parentheses
+ *     {{expression}}            anywhere in a line: names, whole numbers, + - * / % (of whole numbers, as in WGSL) and ( )
  */
 
 /** Values of a template's names. Numbers that are not whole and strings may be inserted but not computed with. */
@@ -94,7 +94,7 @@ function lookUp(name: string, scope: Map<string, Value>): Value {
 }
 
 function evaluate(text: string, scope: Map<string, Value>): Value {
-  const tokens = text.match(/\w+|[-+*()]/g) ?? [];
+  const tokens = text.match(/\w+|[-+*/%()]/g) ?? [];
   let at = 0;
   const factor = (): Value => {
     const token = tokens[at++];
@@ -107,9 +107,10 @@ function evaluate(text: string, scope: Map<string, Value>): Value {
   };
   const product = (): Value => {
     let value = factor();
-    while (tokens[at] === "*") {
-      at++;
-      value = Number(value) * Number(factor());
+    while (tokens[at] === "*" || tokens[at] === "/" || tokens[at] === "%") {
+      const operator = tokens[at++];
+      const [left, right] = [Number(value), Number(factor())];
+      value = operator === "*" ? left * right : operator === "/" ? Math.trunc(left / right) : left % right;
     }
     return value;
   };

@@ -1,0 +1,45 @@
+// The shape of a matmul's part, and what happens to a sum: shared by all matmul kernels.
+const M: u32 = {{M}}u;
+const N: u32 = {{N}}u;
+const K: u32 = {{K}}u;
+
+//% if !SLICED
+// z = sum (+ what earlier ranges of k left) + bias; pre = z; y = gelu(z), the tanh form; out = or += y + residual.
+fn store(at: u32, column: u32, sum: {{OUT}}) {
+  var y = sum;
+  //% if CARRIED
+  y += {{CARRY}};
+  //% end
+  //% if BIAS
+  y += bias[column];
+  //% end
+  //% if PRE
+  pre[at] = y;
+  //% end
+  //% if GELU
+  // tanh is 1 in f32 well before 15; beyond, its exponentials may overflow.
+  y = 0.5f * y * (1f + tanh(clamp(0.7978845608028654f * (y + 0.044715f * y * y * y), {{OUT}}(-15f), {{OUT}}(15f))));
+  //% end
+  //% if RESIDUAL
+  y += residual[at];
+  //% end
+  //% if ACCUMULATE
+  y += out[at];
+  //% end
+  out[at] = y;
+}
+//% else
+fn store(at: u32, column: u32, sum: {{OUT}}) { slices[at] = sum; }
+//% end
+
+// Finishes columns n to n + 3 of row m (a row of the scratch memory's slices where the sum is one of several).
+fn finish(m: u32, n: u32, sum: vec4f) {
+  let at = m * {{OUT_STRIDE}}u + {{OUT_FIRST}}u + n;
+  //% if OUT_ALIGNED
+  if (n < N) { store(at >> 2u, ({{OUT_FIRST}}u + n) >> 2u, sum); }
+  //% else
+  //% for c in 0..4
+  if (n + {{c}}u < N) { store(at + {{c}}u, {{OUT_FIRST}}u + n + {{c}}u, sum[{{c}}]); }
+  //% end
+  //% end
+}

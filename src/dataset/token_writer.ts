@@ -29,6 +29,7 @@ export interface TokenFileWriter extends Disposable {
    * @param ids Its tokens.
    * @param textBytes UTF-8 bytes of its text.
    * @param eosId One more token at its end.
+   * @throws {CodekilnError} where an id is not in the vocabulary or the disk is full; the writer is aborted then.
    */
   append(ids: ArrayLike<number>, textBytes: number, eosId?: number): void;
   /** Gives the files their final names. Existing ones are replaced. */
@@ -202,9 +203,14 @@ export function createTokenFileWriter(prefix: string, { vocabSize }: { vocabSize
           expected: `at most ${maxDocumentTokens}`,
         });
       }
-      for (let i = 0; i < document.length; i++) put(document[i]);
-      if (eosId !== undefined) put(eosId);
-      if (lenCount === lens.length) flushLens();
+      try {
+        for (let i = 0; i < document.length; i++) put(document[i]);
+        if (eosId !== undefined) put(eosId);
+        if (lenCount === lens.length) flushLens();
+      } catch (error) {
+        abort();
+        throw error;
+      }
       lens[lenCount++] = length;
       documents++;
       tokens += length;

@@ -1,6 +1,7 @@
 /** Every command of the program, in the order in which `--help` lists them. */
 
 import type { Command } from "./command.ts";
+import { benchCommand } from "./bench.ts";
 import { dataCommand } from "./data.ts";
 import { devicesCommand } from "./devices.ts";
 import { evalCommand } from "./eval.ts";
@@ -17,4 +18,5 @@ export const commands: readonly Command[] = [
   evalCommand,
   generateCommand,
   devicesCommand,
+  benchCommand,
 ];

@@ -202,6 +202,8 @@ async function* readJsonlItem(context: ReadContext, item: Item): AsyncGenerator<
 async function* readTextItem(context: ReadContext, item: Item): AsyncGenerator<Document[]> {
   const sample = await item.reader.peek(SAMPLE_BYTES);
   if (looksBinary(sample)) {
+    // Damage can make text look binary: let the container's checks see the rest before this is passed over.
+    if (item.depth > 0) await item.reader.skip(Infinity);
     if (item.explicit) {
       throw new UserError("this is not text", { where: item.label, expected: "UTF-8 or UTF-16 text, or an archive" });
     }

@@ -88,7 +88,8 @@ async function* decodeBlocks(
   hash: Hash,
 ): AsyncGenerator<Uint8Array> {
   const maxBlock = Math.min(MAX_BLOCK_BYTES, Math.max(header.windowBytes, header.contentBytes ?? 0));
-  let pending: Uint8Array | null = normalisedHeader(header.windowBytes);
+  // No match reaches further back than the content is long: a small file needs no large window.
+  let pending: Uint8Array | null = normalisedHeader(Math.min(header.windowBytes, header.contentBytes ?? Infinity));
   let total = 0;
   for (let last = false; !last;) {
     const at = reader.offset;

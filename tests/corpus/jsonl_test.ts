@@ -1,0 +1,83 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import fc from "fast-check";
+import { FormatError, UserError } from "../../src/errors.ts";
+import { bytes, collect, collectFile, failure, streamOf } from "./support.ts";
+
+Deno.test("jsonl: one line is one document, named by file and line", async () => {
+  const file = '\ufeff{"text": "one\\n"}\r\n\n  \n{"id": 3, "text": "two é"}\n{"text": ""}\n{"text": "three"}';
+  const { texts, paths, languages, report } = await collectFile("a.jsonl", file);
+  deepStrictEqual(texts, ["one\n", "two é", "three"]);
+  deepStrictEqual(paths.map((path) => path.slice(-9)), ["a.jsonl:1", "a.jsonl:4", "a.jsonl:6"]);
+  deepStrictEqual(languages, [null, null, null]);
+  strictEqual(report.skippedEmpty, 3);
+  strictEqual(report.files, 1);
+});
+
+Deno.test("jsonl: repo, path and language fields name the document, and the globs look at the path", async () => {
+  const file = [
+    { text: "a", path: "src/a.py", repo: "me/it" },
+    { text: "b", path: "b.txt", lang: "C++" },
+    { text: "c", language: "Rust" },
+    { text: "d", path: "tests/d.py" },
+  ].map((line) => JSON.stringify(line)).join("\n");
+  const { paths, languages } = await collectFile("a.jsonl", file);
+  deepStrictEqual(paths.map((path) => path.replace(/^.*a\.jsonl/, "a.jsonl")), [
+    "me/it/src/a.py",
+    "b.txt",
+    "a.jsonl:3",
+    "tests/d.py",
+  ]);
+  deepStrictEqual(languages, ["python", "cpp", "rust", "python"]);
+  const filtered = await collectFile("a.jsonl", file, { include: ["*.py"], exclude: ["tests"] });
+  deepStrictEqual(filtered.texts, ["a", "c"]);
+  strictEqual(filtered.report.skippedFiltered, 2);
+});
+
+Deno.test("jsonl: bad lines are errors that name file, line, byte and what to do", async () => {
+  const good = '{"text": "x"}\n';
+  const cases: [string, RegExp][] = [
+    [`${good}{"text": "cut`, /a\.jsonl:2, byte 14: not JSON/],
+    [`${good}\n[1]\n`, /a\.jsonl:3, byte 15: the line is not a JSON object/],
+    [`${good}{"code": "x"}\n`, /a\.jsonl:2, byte 14: no key "text".*\n.*the line has "code".*--json_key/],
+    [`${good}{"text": 5}\n`, /a\.jsonl:2, byte 14: the key "text" holds no text/],
+    [`{"toString": 1}`, /no key "text"/],
+  ];
+  for (const [file, message] of cases) {
+    const error = await failure(collectFile("a.jsonl", file));
+    ok(error instanceof FormatError);
+    match(error.message, message);
+  }
+  deepStrictEqual((await collectFile("a.jsonl", '{"code": "x"}', { jsonKey: "code" })).texts, ["x"]);
+});
+
+Deno.test("jsonl: invalid UTF-8 and lone surrogates are replaced or skipped, and counted", async () => {
+  const file = bytes('{"text": "caf', [0xe9], '"}\n{"text": "\\ud800x"}\n{"text": "fine"}\n');
+  const replaced = await collectFile("a.jsonl", file);
+  deepStrictEqual(replaced.texts, ["caf\ufffd", "\ufffdx", "fine"]);
+  strictEqual(replaced.report.replacedUndecodable, 2);
+  const skipped = await collectFile("a.jsonl", file, { undecodable: "skip" });
+  deepStrictEqual(skipped.texts, ["fine"]);
+  strictEqual(skipped.report.skippedUndecodable, 2);
+});
+
+Deno.test("jsonl: a line longer than the largest document is an error, not a full memory", async () => {
+  const error = await failure(collectFile("a.jsonl", `{"text": "${"x".repeat(5000)}"}`, { maxDocumentBytes: 1000 }));
+  match(error.message, /a\.jsonl:1, byte 0: a line of more than 1000 bytes/);
+  const text = await failure(collectFile("a.txt", "x".repeat(5000), { maxDocumentBytes: 1000 }));
+  ok(text instanceof UserError);
+  match(text.message, /a\.txt: more than 1000 bytes/);
+});
+
+Deno.test("jsonl: texts come back however the stream is cut into chunks", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.string({ minLength: 1, unit: "grapheme" }), { minLength: 1 }),
+      fc.integer({ min: 1, max: 50 }),
+      async (texts, chunk) => {
+        const file = bytes(texts.map((text) => `${JSON.stringify({ text })}\n`).join(""));
+        deepStrictEqual((await collect(["-"], { stdin: streamOf(file, chunk) })).texts, texts);
+      },
+    ),
+    { numRuns: 100, seed: 3 },
+  );
+});

@@ -1,0 +1,182 @@
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { readCorpus } from "../../src/corpus/read.ts";
+import { UserError } from "../../src/errors.ts";
+import { bytes, collect, collectFile, failure, streamOf, tarOf, withFiles, zipOf } from "./support.ts";
+
+const names = (folder: string, paths: string[]) => paths.map((path) => path.slice(folder.length + 1));
+const gzip = (data: Uint8Array | string): Uint8Array => new Uint8Array(gzipSync(data));
+const zstd = (data: Uint8Array | string): Uint8Array => new Uint8Array(zstdCompressSync(data));
+
+Deno.test("folders are read in name order; hidden, binary, linked and filtered files are counted", async () => {
+  const files = {
+    "b.py": "b",
+    "a/z.cpp": "z",
+    "a/B.py": "B",
+    "a.py": "a",
+    "build/out.py": "no",
+    ".git/config": "no",
+    ".env": "no",
+    "logo.png": new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0, 0]),
+    "old.tar.xz": "no",
+    "notes.md": "no",
+  };
+  await withFiles(files, async (folder) => {
+    await Deno.symlink(folder, `${folder}/loop`);
+    await Deno.symlink(`${folder}/a.py`, `${folder}/link.py`);
+    const { texts, paths, languages, report } = await collect([folder], { exclude: ["build", "*.md"] });
+    deepStrictEqual(names(folder, paths), ["a/B.py", "a/z.cpp", "a.py", "b.py"]);
+    deepStrictEqual(texts, ["B", "z", "a", "b"]);
+    deepStrictEqual(languages, ["python", "cpp", "python", "python"]);
+    const { skippedHidden, skippedBinary, skippedLinks, skippedFiltered, skippedUnsupported } = report;
+    deepStrictEqual([skippedHidden, skippedBinary, skippedLinks, skippedFiltered, skippedUnsupported], [2, 1, 2, 2, 1]);
+    deepStrictEqual(report.languages, { python: { documents: 3, bytes: 3 }, cpp: { documents: 1, bytes: 1 } });
+    strictEqual(report.totalBytes, report.bytesRead);
+  });
+});
+
+Deno.test("globs: names at any depth, paths from the root, braces, classes, folders", async () => {
+  const files = { "a.py": "1", "src/b.cpp": "2", "src/deep/c.h": "3", "test/d.py": "4", "x1.c": "5" };
+  await withFiles(files, async (folder) => {
+    const read = async (include: string[], exclude: string[] = []) =>
+      names(folder, (await collect([folder], { include, exclude })).paths).join(" ");
+    strictEqual(await read(["*.py"]), "a.py test/d.py");
+    strictEqual(await read(["*.{cpp,h}"]), "src/b.cpp src/deep/c.h");
+    strictEqual(await read(["src/*"]), "src/b.cpp src/deep/c.h");
+    strictEqual(await read(["src/*.h"]), "");
+    strictEqual(await read(["src/**/*.h"]), "src/deep/c.h");
+    strictEqual(await read(["x[0-9].?"]), "x1.c");
+    strictEqual(await read(["[!ax].py"]), "test/d.py");
+    strictEqual(await read([], ["test/", "deep"]), "a.py src/b.cpp x1.c");
+    match((await failure(read(["[a"]))).message, /unclosed \[/);
+    match((await failure(read(["{a"]))).message, /unclosed \{/);
+  });
+});
+
+Deno.test("stacked formats are peeled layer by layer", async () => {
+  const tar = tarOf({ name: "x.py", data: "in tar" }, { name: "y.jsonl.gz", data: gzip('{"text": "in jsonl"}\n') });
+  const zip = zipOf([{ name: "in.tar.zst", data: zstd(tar) }, { name: "z.c", data: "in zip" }]);
+  const files = {
+    "1.tar.gz": gzip(tar),
+    "2.tgz": gzip(tar),
+    "3.tar.zst": zstd(tar),
+    "4.zip": zip,
+    "5.jsonl.zst": zstd('{"text": "line"}'),
+    "6.tar": tarOf({ name: "in.zip", data: zip }),
+  };
+  const inTar = ["in tar", "in jsonl"];
+  await withFiles(files, async (folder) => {
+    const { texts, paths, report } = await collect([folder]);
+    deepStrictEqual(texts, [...inTar, ...inTar, ...inTar, ...inTar, "in zip", "line", ...inTar, "in zip"]);
+    ok(names(folder, paths).includes("6.tar/in.zip/in.tar.zst/y.jsonl.gz:1"));
+    strictEqual(report.totalBytes, report.bytesRead);
+    // Include globs look through containers at what is in them.
+    deepStrictEqual((await collect([folder], { include: ["*.c"] })).texts, ["in zip", "in zip"]);
+  });
+});
+
+Deno.test("containers nested without end are refused", async () => {
+  let nested = zstd("text");
+  let name = "a.txt.zst";
+  for (let i = 0; i < 9; i++, name += ".zst") nested = zstd(nested);
+  match((await failure(collectFile(name, nested))).message, /more than 8 deep/);
+});
+
+Deno.test("standard input is told by its first bytes", async () => {
+  const jsonl = '{"text": "one"}\n{"text": "two"}\n';
+  const tar = tarOf({ name: "x.py", data: "in tar" });
+  const cases: [Uint8Array, string[]][] = [
+    [bytes(jsonl), ["one", "two"]],
+    [gzip(jsonl), ["one", "two"]],
+    [zstd(jsonl), ["one", "two"]],
+    [tar, ["in tar"]],
+    [gzip(tar), ["in tar"]],
+    [zstd(tar), ["in tar"]],
+    [bytes("{ just text }"), ["{ just text }"]],
+  ];
+  for (const [input, texts] of cases) {
+    const result = await collect(["-"], { stdin: streamOf(input, 100) });
+    deepStrictEqual(result.texts, texts);
+    strictEqual(result.report.totalBytes, null);
+    strictEqual(result.report.bytesRead, input.length);
+  }
+  const zip = zipOf([{ name: "a", data: "b" }]);
+  match((await failure(collect(["-"], { stdin: streamOf(zip) }))).message, /cannot be read from standard input/);
+});
+
+Deno.test("a file named by itself is read whatever its name; one that cannot be is an error", async () => {
+  deepStrictEqual((await collectFile("strange.xyz", "text", { include: ["*.py"] })).texts, ["text"]);
+  deepStrictEqual((await collectFile("corpus", gzip('{"text": "one"}\n'))).texts, ["one"]);
+  for (const [name, contents] of [["a.png", "a\0b"], ["a.xz", "\xfd7zXZ"], ["b", "BZh91AY"]]) {
+    ok(await failure(collectFile(name, contents)) instanceof UserError);
+  }
+  match((await failure(collect(["/does/not/exist"]))).message, /\/does\/not\/exist: no such file or folder/);
+  ok(await failure(collect([])) instanceof UserError);
+});
+
+Deno.test("byte order marks, UTF-16 and undecodable bytes: always well-formed UTF-8, always counted", async () => {
+  const utf16 = (text: string, big: boolean) =>
+    bytes(...[..."\ufeff" + text].map((c) => {
+      const code = c.charCodeAt(0);
+      return big ? [code >> 8, code & 255] : [code & 255, code >> 8];
+    }));
+  deepStrictEqual((await collectFile("a.py", "\ufeffcafé")).texts, ["café"]);
+  deepStrictEqual((await collectFile("a.py", utf16("café", false))).texts, ["café"]);
+  deepStrictEqual((await collectFile("a.py", utf16("café", true))).texts, ["café"]);
+  const latin1 = bytes("# caf", [0xe9], " and more text");
+  const replaced = await collectFile("a.py", latin1);
+  deepStrictEqual(replaced.texts, ["# caf\ufffd and more text"]);
+  strictEqual(replaced.report.replacedUndecodable, 1);
+  const skipped = await collectFile("a.py", latin1, { undecodable: "skip" });
+  deepStrictEqual(skipped.texts, []);
+  strictEqual(skipped.report.skippedUndecodable, 1);
+});
+
+Deno.test("documents of 10 characters or fewer are left out unless told otherwise", async () => {
+  const files = { "a.py": "é".repeat(10), "b.py": "é".repeat(11), "c.py": "" };
+  await withFiles(files, async (folder) => {
+    const { documents, report } = readCorpus([folder]);
+    const paths: string[] = [];
+    for await (const { path } of documents) paths.push(path);
+    deepStrictEqual(names(folder, paths), ["b.py"]);
+    strictEqual(report.skippedShort, 1);
+    strictEqual(report.skippedEmpty, 1);
+  });
+});
+
+Deno.test("an abort ends the reading, also while standard input waits", async () => {
+  const controller = new AbortController();
+  const never = new ReadableStream<Uint8Array>({ pull: () => new Promise(() => {}) });
+  const reading = collect(["-"], { stdin: never, signal: controller.signal });
+  setTimeout(() => controller.abort(new Error("stop")), 10);
+  strictEqual((await failure(reading)).message, "stop");
+
+  const files = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`${i}.py`, "text"]));
+  await withFiles(files, async (folder) => {
+    const second = new AbortController();
+    let seen = 0;
+    const { documents } = readCorpus([folder], { minDocLength: 0, signal: second.signal });
+    const error = await failure((async () => {
+      for await (const _ of documents) if (++seen === 3) second.abort(new Error("stop"));
+    })());
+    strictEqual(error.message, "stop");
+    strictEqual(seen, 3);
+  });
+});
+
+Deno.test("leaving the iteration early closes every file", async () => {
+  const files: Record<string, string | Uint8Array> = { "0.tar.gz": gzip(tarOf({ name: "x.py", data: "in tar" })) };
+  for (let i = 1; i < 30; i++) files[`${i}.py`] = "text";
+  await withFiles(files, async (folder) => {
+    for await (const _ of readCorpus([folder], { minDocLength: 0 }).documents) break;
+  });
+});
+
+Deno.test("progress is reported up to the whole", async () => {
+  await withFiles({ "a.py": "some text here", "b.py": "some more text" }, async (folder) => {
+    const seen: number[] = [];
+    const { report } = await collect([folder], { onProgress: ({ bytesRead }) => seen.push(bytesRead) });
+    strictEqual(seen.at(-1), 28);
+    strictEqual(report.totalBytes, 28);
+  });
+});

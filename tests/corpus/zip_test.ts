@@ -1,0 +1,76 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { FormatError } from "../../src/errors.ts";
+import { bitFlips, bytes, collectFile, failure, rightOrError, truncations, zipOf } from "./support.ts";
+
+const source = "def f(x): return x + 1\n".repeat(9);
+const plain = zipOf([{ name: "a.py", data: source }, { name: "lib/b.cpp", data: "int main() {}", stored: true }]);
+const texts = [source, "int main() {}"];
+
+Deno.test("zip: deflated and stored members, zip64 and data in front of the archive are read", async () => {
+  const entries = [{ name: "a.py", data: source, zip64: true }, { name: "b.cpp", data: "int main() {}", zip64: true }];
+  for (const archive of [plain, zipOf(entries), zipOf(entries, { zip64End: true }), bytes("#!/bin/sh\n", plain)]) {
+    const result = await collectFile("a.zip", archive);
+    deepStrictEqual(result.texts, texts);
+    deepStrictEqual(result.languages, ["python", "cpp"]);
+    match(result.paths[0], /a\.zip\/a\.py$/);
+    strictEqual(result.report.bytesRead, result.report.totalBytes);
+  }
+});
+
+Deno.test("zip: a cut at any byte is an error with the place", async () => {
+  strictEqual((await rightOrError("a.zip", truncations(plain), texts)).right, 0);
+});
+
+Deno.test("zip: no flipped bit of a member's data gives wrong text", async () => {
+  const dataAt = 30 + "a.py".length;
+  const flips = [...bitFlips(plain)].slice(dataAt * 8, (dataAt + 30) * 8);
+  // A flip of the bits that fill up the last deflate byte changes nothing.
+  const { errors } = await rightOrError("a.zip", flips, texts);
+  ok(errors > 0.95 * flips.length);
+});
+
+Deno.test("zip: encryption, lies about size, CRC or count, and unknown methods are errors that say so", async () => {
+  const cases: [Uint8Array, RegExp][] = [
+    [zipOf([{ name: "a.py", data: source, flags: 1 }]), /a\.zip\/a\.py, byte 0: the zip member is encrypted/],
+    [zipOf([{ name: "a.py", data: source, declaredSize: 5 }]), /more than the 5 bytes/],
+    [zipOf([{ name: "a.py", data: source, declaredSize: 5000 }]), /207 bytes .*5000 as declared/],
+    [zipOf([{ name: "a.py", data: source, crc: 1 }]), /CRC-32 mismatch/],
+    [zipOf([{ name: "a.py", data: source, method: 12 }]), /compression method 12/],
+    [zipOf([{ name: "a.py", data: source }], { count: 2 }), /directory ends after 1 members/],
+    [zipOf([{ name: "a.py", data: source }, { name: "b", data: "b" }], { count: 1 }), /more than 1 members/],
+    [bytes("not a zip"), /no end of a zip directory/],
+  ];
+  for (const [archive, message] of cases) {
+    const error = await failure(collectFile("a.zip", archive));
+    ok(error instanceof FormatError, error.stack);
+    match(error.message, message);
+  }
+});
+
+Deno.test("zip: members that share their bytes (an overlap bomb) are refused", async () => {
+  const archive = zipOf([{ name: "a.py", data: source.repeat(50), stored: true }]);
+  const view = new DataView(archive.buffer);
+  const endAt = archive.length - 22;
+  const directoryAt = view.getUint32(endAt + 16, true);
+  const entry = archive.slice(directoryAt, endAt);
+  const end = archive.slice(endAt);
+  const endView = new DataView(end.buffer);
+  endView.setUint16(8, 3, true);
+  endView.setUint16(10, 3, true);
+  endView.setUint32(12, entry.length * 3, true);
+  const bomb = bytes(archive.subarray(0, directoryAt), entry, entry, entry, end);
+  match((await failure(collectFile("a.zip", bomb))).message, /shares bytes with another member/);
+});
+
+Deno.test("zip: folders, hidden and binary members are passed over", async () => {
+  const archive = zipOf([
+    { name: "d/", data: "" },
+    { name: "d/.git/config", data: "hidden" },
+    { name: "d/logo.png", data: new Uint8Array([0x89, 0x50, 0, 0, 1]) },
+    { name: "../escape.py", data: "label" },
+  ]);
+  const { texts, report } = await collectFile("a.zip", archive);
+  deepStrictEqual(texts, ["label"]);
+  strictEqual(report.skippedHidden, 1);
+  strictEqual(report.skippedBinary, 1);
+});

@@ -1,0 +1,151 @@
+import { constants, zstdCompressSync } from "node:zlib";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import fc from "fast-check";
+import { createByteReader } from "../../src/corpus/bytes.ts";
+import { readZstd } from "../../src/corpus/zstd.ts";
+import { chooseZstdDecoder } from "../../src/corpus/zstd_decoders.ts";
+import { FormatError, UserError } from "../../src/errors.ts";
+import { bitFlips, bytes, collectFile, failure, rightOrError, truncations } from "./support.ts";
+
+const DECODERS = ["native", "fzstd"] as const;
+const SKIPPABLE = [0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+
+function compress(text: string, checksum = true, level = 3): Uint8Array {
+  const params = { [constants.ZSTD_c_checksumFlag]: checksum ? 1 : 0, [constants.ZSTD_c_compressionLevel]: level };
+  return new Uint8Array(zstdCompressSync(text, { params }));
+}
+
+const text = Array.from({ length: 14 }, (_, i) => `def f${i * 7919 % 101}(x): return x * ${i * i} # ${i}\n`).join("");
+const single = compress(text);
+
+for (const decoder of DECODERS) {
+  Deno.test(`zstd (${decoder}): one frame, several frames and skippable frames give the whole text`, async () => {
+    const half = text.length >> 1;
+    const several = bytes(SKIPPABLE, compress(text.slice(0, half)), SKIPPABLE, compress(text.slice(half)), SKIPPABLE);
+    for (const file of [single, several, compress(text, false)]) {
+      const { texts, languages } = await collectFile("a.py.zst", file, { decoder });
+      deepStrictEqual(texts, [text]);
+      deepStrictEqual(languages, ["python"]);
+    }
+  });
+
+  Deno.test(`zstd (${decoder}): a cut at any byte is an error, except between frames of a sequence`, async () => {
+    const { errors, right } = await rightOrError("a.txt.zst", truncations(single), [text], { decoder });
+    deepStrictEqual({ errors, right }, { errors: single.length, right: 0 });
+    // Without a checksum and with a skippable frame in front.
+    const plain = bytes(SKIPPABLE, compress(text, false));
+    const cuts = [...truncations(plain)].filter((cut) => cut.length !== SKIPPABLE.length);
+    strictEqual((await rightOrError("a.txt.zst", cuts, [text], { decoder })).right, 0);
+  });
+
+  Deno.test(`zstd (${decoder}): no flipped bit gives wrong text`, async () => {
+    const { errors } = await rightOrError("a.txt.zst", bitFlips(single), [text], { decoder });
+    ok(errors > single.length * 7, `only ${errors} errors`);
+  });
+
+  Deno.test(`zstd (${decoder}): a bad checksum, trailing bytes and a dictionary are named with their place`, async () => {
+    const badChecksum = single.slice();
+    badChecksum[badChecksum.length - 1] ^= 1;
+    const withDictionary = bytes(
+      single.subarray(0, 4),
+      [single[4] | 1],
+      single.subarray(5, 6),
+      [7],
+      single.subarray(6),
+    );
+    const cases: [Uint8Array, RegExp][] = [
+      [badChecksum, new RegExp(`a\\.txt\\.zst, byte ${single.length - 4}: zstd checksum mismatch`)],
+      [bytes(single, "garbage"), new RegExp(`byte ${single.length}: data after the last zstd frame`)],
+      [bytes(single, [1, 2]), new RegExp(`byte ${single.length}: truncated or trailing`)],
+      [withDictionary, /needs a dictionary/],
+      [bytes("plain text"), /byte 0: not zstd data/],
+      [new Uint8Array(0), /byte 0: the file is empty/],
+    ];
+    for (const [file, message] of cases) {
+      const error = await failure(collectFile("a.txt.zst", file, { decoder }));
+      ok(error instanceof FormatError);
+      match(error.message, message);
+    }
+  });
+
+  Deno.test(`zstd (${decoder}): a window of more than 128 MiB is refused with a hint`, async () => {
+    const frame = [0x28, 0xb5, 0x2f, 0xfd, 0, 21 << 3, 1, 0, 0];
+    const error = await failure(collectFile("a.txt.zst", bytes(frame), { decoder }));
+    match(error.message, /window of 2048 MiB.*at most 128 MiB/);
+    match(error.message, /HINT: .*--long=27/);
+    // 128 MiB itself is fine.
+    frame[5] = 17 << 3;
+    strictEqual((await collectFile("a.txt.zst", bytes(frame), { decoder })).report.skippedEmpty, 1);
+  });
+
+  Deno.test(`zstd (${decoder}): raw, RLE and reserved blocks, and a content size that lies`, async () => {
+    const magic = [0x28, 0xb5, 0x2f, 0xfd];
+    const blocks = [0x10, 0, 0, 0x61, 0x62, 0x1b, 0, 0, 0x63];
+    const read = (...file: number[]) => collectFile("a.txt.zst", bytes(file), { decoder });
+    deepStrictEqual((await read(...magic, 0x20, 5, ...blocks)).texts, ["abccc"]);
+    match((await failure(read(...magic, 0x20, 6, ...blocks))).message, /holds 5 bytes.*6 as declared/);
+    match((await failure(read(...magic, 0x20, 4, ...blocks))).message, /more than 4 bytes/);
+    match((await failure(read(...magic, 0, 0, 0x17, 0, 0, 1, 2))).message, /byte 6: reserved zstd block type/);
+    match((await failure(read(...magic, 8, 0, ...blocks))).message, /reserved bit/);
+    match((await failure(read(...magic, 0, 0, 3, 0xff, 0xff, 0))).message, /zstd block of \d+ bytes.*at most 1024/);
+  });
+
+  Deno.test(`zstd (${decoder}): texts of every level and size come back`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ maxLength: 300 }), fc.integer({ min: 1, max: 2000 }), async (unit, times) => {
+        const original = `x${unit}`.replace(/^x\ufeff/, "x").repeat(times).toWellFormed().replaceAll("\0", " ");
+        const chunks: Uint8Array[] = [];
+        const source = (async function* () {
+          const packed = compress(original, times % 2 === 0, 1 + times % 19);
+          for (let at = 0; at < packed.length; at += 97) yield packed.subarray(at, at + 97);
+        })();
+        for await (const chunk of readZstd(createByteReader(source), { label: "x", decoder })) chunks.push(chunk);
+        strictEqual(new TextDecoder().decode(bytes(...chunks)), original);
+      }),
+      { numRuns: 40, seed: 7 },
+    );
+  });
+
+  Deno.test(`zstd (${decoder}): a large frame streams in pieces`, async () => {
+    const total = decoder === "native" ? 2048 : 256; // blocks of 128 KiB
+    const source = (async function* () {
+      yield bytes([0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3]);
+      for (let i = 0; i < total; i++) {
+        await Promise.resolve();
+        yield bytes([(i === total - 1 ? 1 : 0) | 2, 0, 0x10, 0x61]);
+      }
+    })();
+    let size = 0;
+    let largest = 0;
+    let unchecked = 0;
+    const before = Deno.memoryUsage().rss;
+    const options = { label: "x", decoder, onUncheckedFrame: () => unchecked++ };
+    for await (const chunk of readZstd(createByteReader(source), options)) {
+      size += chunk.length;
+      largest = Math.max(largest, chunk.length);
+    }
+    strictEqual(size, total * 131072);
+    ok(largest <= 131072);
+    strictEqual(unchecked, 1);
+    ok(Deno.memoryUsage().rss - before < 150e6, `${Deno.memoryUsage().rss - before} bytes more`);
+  });
+}
+
+Deno.test("zstd: auto is native where the runtime has it, else fzstd; native is then refused", () => {
+  strictEqual(chooseZstdDecoder("auto").name, "native");
+  strictEqual(chooseZstdDecoder("auto", {}).name, "fzstd");
+  strictEqual(chooseZstdDecoder("auto", { createZstdDecompress: () => ({ close() {} }) }).name, "fzstd");
+  strictEqual(chooseZstdDecoder("fzstd").name, "fzstd");
+  let error: unknown;
+  try {
+    chooseZstdDecoder("native", {});
+  } catch (caught) {
+    error = caught;
+  }
+  ok(error instanceof UserError);
+});
+
+Deno.test("zstd: frames without a checksum are counted in the report", async () => {
+  strictEqual((await collectFile("a.txt.zst", compress(text, false))).report.uncheckedZstdFrames, 1);
+  strictEqual((await collectFile("a.txt.zst", single)).report.uncheckedZstdFrames, 0);
+});

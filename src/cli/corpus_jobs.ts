@@ -93,6 +93,7 @@ export async function writeTokens(
     onProgress: (built) => tokens = built.tokens,
     options: { ...reading },
   });
+  progress.update(report.bytesRead, { extra: `${formatCount(meta.tokens)} tokens` });
   progress.finish();
   return { meta, report };
 }

@@ -1,6 +1,6 @@
 /** The option that chooses a device, and the refusals of what no device can do yet. */
 
-import { CodekilnError, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import { optionTable } from "./options.ts";
 
 export const deviceOptions = optionTable({
@@ -37,9 +37,4 @@ export function refuseSeveralProcesses(env: (name: string) => string | undefined
       });
     }
   }
-}
-
-/** For a command whose body does not exist yet; nothing is pretended. */
-export function notBuiltYet(command: string): CodekilnError {
-  return new CodekilnError(`"${command}" is not built yet`);
 }

@@ -4,35 +4,40 @@ import { isUtf8 } from "node:buffer";
 import { UserError } from "../errors.ts";
 import { loadTokenizer } from "../tokenizer/load.ts";
 import type { CommandContext } from "./command.ts";
+import { learnVocabulary } from "./corpus_jobs.ts";
+import { corpusCounts, corpusSummary } from "./corpus_summary.ts";
 import { defineCommand } from "./define_command.ts";
-import { notBuiltYet } from "./device_options.ts";
-import { optionTable } from "./options.ts";
+import { optionTable, type OptionValues } from "./options.ts";
+import { formatCount, formatDuration } from "./progress.ts";
 import { readingOptions } from "./reading_options.ts";
 import { formatIds, parseIds } from "./token_ids.ts";
+
+const trainOptionTable = optionTable({
+  ...readingOptions,
+  vocab_size: {
+    type: "integer",
+    required: true,
+    min: 257,
+    group: "Writing",
+    help: "Number of tokens: 256 bytes, the merges, and end-of-text",
+  },
+  output: { type: "string", required: true, placeholder: "DIR", group: "Writing", help: "Folder to write" },
+  json: { type: "boolean", default: false, group: "Writing", help: "Print the result as a JSON object" },
+});
 
 export const tokenizerTrainCommand = defineCommand({
   name: "tokenizer train",
   summary: "Train a byte-level BPE vocabulary on source files",
   description:
     "Learns a byte-level BPE vocabulary and writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt.",
-  options: optionTable({
-    ...readingOptions,
-    vocab_size: {
-      type: "integer",
-      required: true,
-      min: 257,
-      group: "Writing",
-      help: "Number of tokens: 256 bytes, the merges, and end-of-text",
-    },
-    output: { type: "string", required: true, placeholder: "DIR", group: "Writing", help: "Folder to write" },
-  }),
+  options: trainOptionTable,
   examples: [
     {
       what: "8192 tokens from your own projects",
       command: "tokenizer train --input ~/projects --include '**/*.py' --vocab_size 8192 --output tok",
     },
   ],
-  run: async () => await Promise.reject(notBuiltYet("tokenizer train")),
+  run: ({ values }, context) => train(values, context),
 });
 
 const tokenizerOption = optionTable({
@@ -71,6 +76,38 @@ export const tokenizerDecodeCommand = defineCommand({
   }],
   run: ({ values }, context) => decode(values.tokenizer, context),
 });
+
+async function train(options: OptionValues<typeof trainOptionTable>, context: CommandContext): Promise<void> {
+  const started = performance.now();
+  const { output, vocab_size: vocabSize } = options;
+  const { training, report } = await learnVocabulary(options, { vocabSize, output }, context);
+  const { tokenizer, merges, forgottenPieces, distinctPieces } = training;
+  const elapsedMs = performance.now() - started;
+
+  for (const line of corpusSummary(report)) context.note(line);
+  context.note(
+    `wrote: ${tokenizer.vocabSize} tokens (${merges} merges of ${formatCount(distinctPieces)} different pieces) in ` +
+      `${formatDuration(elapsedMs)} to ${output}`,
+  );
+  if (tokenizer.vocabSize < vocabSize) {
+    context.note(`fewer than the ${vocabSize} asked for: the text has no more pairs that occur twice`);
+  }
+  if (forgottenPieces > 0) {
+    context.note(`to bound memory, ${formatCount(forgottenPieces)} occurrences of rare pieces were not counted`);
+  }
+  if (!options.json) return;
+  const result = {
+    directory: output,
+    vocab_size: tokenizer.vocabSize,
+    merges,
+    eos_id: tokenizer.eosId,
+    fingerprint: tokenizer.fingerprint,
+    forgotten_pieces: forgottenPieces,
+    ...corpusCounts(report),
+    seconds: elapsedMs / 1000,
+  };
+  await context.write(`${JSON.stringify(result)}\n`);
+}
 
 async function encode(name: string, json: boolean, context: CommandContext): Promise<void> {
   const tokenizer = await loadTokenizer(name);

@@ -1,9 +1,10 @@
 /**
- * Attention of new rows over a key and value cache: prefill (many rows) and decode (one row a sequence). How far each row
- * may look is data on the device (`start`), so one compiled Program serves every step.
+ * Attention of new rows over a key and value cache: prefill (many rows) and decode (a row or a few of each sequence). How far
+ * a row may look is data on the device (`start`), so one compiled Program serves every step.
  */
 import forwardRows from "../../../kernels/webgpu/attention_rows.wgsl" with { type: "text" };
 import forwardTiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
+import decode from "../../../kernels/webgpu/cached_attention.wgsl" with { type: "text" };
 import {
   bindRange,
   dropoutValues,
@@ -14,8 +15,12 @@ import {
   sequenceRanges,
   snippets,
 } from "./attention_layout.ts";
-import type { Dispatch, Kernel } from "./kernel.ts";
+import type { AdapterTraits, Dispatch, Kernel } from "./kernel.ts";
 import { expandTemplate } from "./template.ts";
+
+/** Fewer rows than this waste most of a 16-row tile; then every row gets a workgroup that shares out the positions. */
+const TILE_ROWS = 9;
+const BLOCK = 2048;
 
 export const cachedAttention: Kernel<"cachedAttention"> = {
   dispatches(op, adapter) {
@@ -24,12 +29,12 @@ export const cachedAttention: Kernel<"cachedAttention"> = {
     const sequence = op.qkv.shape[0] / batch;
     const shape = headValues(headSize, width);
     const unit = headSize % 4 === 0 ? 4 : 1;
-    const plan = adapter.software ? planRows(sequence, 2 * headSize) : planTiles(sequence, headSize, 1, adapter);
+    const way = chooseWay(sequence, headSize, adapter);
     const values = {
       ...shape,
       ...dropoutValues(undefined, sequence),
+      ...way.values,
       CACHED: true,
-      ...planValues(plan, sequence, headSize),
       SEQUENCE: sequence,
       HEADS: heads,
       POSITIONS: positions,
@@ -41,24 +46,31 @@ export const cachedAttention: Kernel<"cachedAttention"> = {
     return sequenceRanges(batch, [op.qkv, op.keys], adapter).map((range): Dispatch => {
       const qkv = bindRange(op.qkv, sequence * 3 * width, range);
       const out = bindRange(op.out, sequence * width, range);
-      const keys = bindRange(op.keys, positions * width, range);
-      const values_ = { ...keys.binding, of: op.values };
+      const cache = bindRange(op.keys, positions * width, range);
       const bases = {
         QKV_BASE: qkv.before / unit,
         OUT_BASE: out.before / unit,
-        CACHE_BASE: keys.before / unit,
+        CACHE_BASE: cache.before / unit,
         FIRST_SEQUENCE: range.first,
       };
       return {
-        label: "cachedAttention",
-        source: expandTemplate(plan.family === "rows" ? forwardRows : forwardTiles, {
-          ...values,
-          ...bases,
-          ACCESS: access,
-        }),
-        bindings: [qkv.binding, out.binding, keys.binding, values_, { of: op.start }],
-        workgroups: [Math.ceil(sequence / plan.rows), heads, range.count],
+        label: `cachedAttention.${way.name}`,
+        source: expandTemplate(way.template, { ...values, ...bases, ACCESS: access }),
+        bindings: [qkv.binding, out.binding, cache.binding, { ...cache.binding, of: op.values }, { of: op.start }],
+        workgroups: [Math.ceil(sequence / way.rows), heads, range.count],
       };
     });
   },
 };
+
+function chooseWay(sequence: number, headSize: number, adapter: AdapterTraits) {
+  const chunks = Math.ceil(headSize / 4);
+  const threads = 2 ** Math.floor(Math.log2(Math.min(256, adapter.maxInvocationsPerWorkgroup)));
+  if (!adapter.software && sequence < TILE_ROWS && chunks <= threads) {
+    const values = { THREADS: threads, SPLITS: Math.floor(threads / chunks), BLOCK };
+    return { name: "decode", template: decode, rows: 1, values };
+  }
+  const plan = adapter.software ? planRows(sequence, 2 * headSize) : planTiles(sequence, headSize, 1, adapter);
+  const template = plan.family === "rows" ? forwardRows : forwardTiles;
+  return { name: plan.family, template, rows: plan.rows, values: planValues(plan, sequence, headSize) };
+}

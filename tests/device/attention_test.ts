@@ -1,0 +1,277 @@
+/** Attention on WebGPU, both kernel families, against plain loops in float64. */
+import { attention, attentionBackward } from "../../src/device/webgpu/attention.ts";
+import { cachedAttention } from "../../src/device/webgpu/cached_attention.ts";
+import type { HostArray } from "../../src/device/device.ts";
+import type { AdapterTraits, Kernel } from "../../src/device/webgpu/kernel.ts";
+import { DeviceError } from "../../src/errors.ts";
+import type { Attention, AttentionBackward, CachedAttention, OpKind, OpOf } from "../../src/program/op.ts";
+import { operands, writes } from "../../src/program/op.ts";
+import { elementCount, persistent } from "../../src/program/tensor.ts";
+import { attentionKernels } from "../reference/attention_kernels.ts";
+import type { ReferenceKernel } from "../reference/device.ts";
+import { assertClose, normals } from "./harness.ts";
+import { type KernelRunner, openKernelRunner } from "./kernel_runner.ts";
+
+/**
+ * Largest difference allowed, relative to the tensor's largest entry: a probability carries the rounding of its score (up to
+ * about 8 here, so 8 · 2⁻²⁴), of exp2 on the adapter (a few 2⁻²³) and of sums of up to 130 terms; 1e-5 is 170 roundings of 2⁻²⁴.
+ */
+const TOLERANCE = 1e-5;
+
+const runner = await openKernelRunner();
+addEventListener("unload", () => runner?.close());
+
+interface Shape {
+  B: number;
+  S: number;
+  H: number;
+  D: number;
+  rate?: number;
+}
+
+type Data = Map<string, HostArray>;
+
+function forwardOp({ B, S, H, D, rate = 0 }: Shape): Attention {
+  return {
+    kind: "attention",
+    qkv: persistent("qkv", [B * S, 3 * H * D]),
+    out: persistent("out", [B * S, H * D]),
+    lse: persistent("lse", [B, H, S]),
+    heads: H,
+    ...(rate > 0 ? { dropout: { rate, stream: 5, seed: persistent("seed", [2], "u32") } } : {}),
+  };
+}
+
+function backwardOp(op: Attention): AttentionBackward {
+  const { qkv, out, lse, heads, dropout } = op;
+  const gradients = { dout: persistent("dout", out.shape), dqkv: persistent("dqkv", qkv.shape) };
+  return { kind: "attentionBackward", qkv, out, lse, heads, dropout, ...gradients };
+}
+
+function cachedOp({ B, S, H, D }: Shape, P: number): CachedAttention {
+  return {
+    kind: "cachedAttention",
+    qkv: persistent("qkv", [B * S, 3 * H * D]),
+    start: persistent("start", [B], "u32"),
+    keys: persistent("keys", [B, H, P, D]),
+    values: persistent("values", [B, H, P, D]),
+    out: persistent("out", [B * S, H * D]),
+  };
+}
+
+/** Runs a reference kernel; gives back what it wrote. */
+function expected<K extends OpKind>(kernel: ReferenceKernel<K>, op: OpOf<K>, data: Data): Data {
+  const arrays = new Map(
+    operands(op).map(([name, tensor]) => {
+      const empty = () => new Float32Array(elementCount(tensor.shape));
+      return [tensor, { name, array: data.get(name)?.slice() ?? empty() }];
+    }),
+  );
+  const get = (tensor: Parameters<typeof elementCount>[0] | unknown) => arrays.get(tensor as never)?.array;
+  kernel(op, { f: (tensor) => get(tensor) as Float32Array, u: (tensor) => get(tensor) as Uint32Array });
+  const written = new Set(writes(op));
+  return new Map([...arrays].filter(([tensor]) => written.has(tensor)).map(([, { name, array }]) => [name, array]));
+}
+
+function inputs({ B, S, H, D }: Shape, scale = 1): Data {
+  const seed = B * 1000003 + S * 1009 + H * 31 + D;
+  return new Map<string, HostArray>([
+    ["qkv", normals(B * S * 3 * H * D, seed, scale)],
+    ["dout", normals(B * S * H * D, seed + 1)],
+    ["seed", new Uint32Array([20261123, seed])],
+  ]);
+}
+
+async function compare<K extends OpKind>(
+  kernel: Kernel<K>,
+  reference: ReferenceKernel<K>,
+  op: OpOf<K>,
+  data: Data,
+  traits: Partial<AdapterTraits>,
+  label: string,
+): Promise<{ want: Data; stages: string[] }> {
+  if (!runner) throw new Error("no adapter");
+  const want = expected(reference, op, data);
+  const { outputs, dispatches } = await runner.run(kernel, op, data, traits);
+  for (const [name, array] of want) {
+    const got = outputs.get(name);
+    if (!got) throw new Error(`${name} was not read`);
+    assertClose(got, array, TOLERANCE, `${label}: ${name}`);
+  }
+  return { want, stages: dispatches.map((dispatch) => dispatch.label) };
+}
+
+async function compareBoth(shape: Shape, traits: Partial<AdapterTraits>): Promise<string[]> {
+  const label = JSON.stringify(shape);
+  const op = forwardOp(shape);
+  const data = inputs(shape);
+  const forward = await compare(attention, attentionKernels.attention, op, data, traits, label);
+  for (const [name, array] of forward.want) data.set(name, array);
+  const { attentionBackward: reference } = attentionKernels;
+  const backward = await compare(attentionBackward, reference, backwardOp(op), data, traits, label);
+  return [...forward.stages, ...backward.stages];
+}
+
+const SHAPES: Shape[] = [
+  { B: 1, S: 1, H: 1, D: 16 },
+  { B: 3, S: 2, H: 2, D: 20 },
+  { B: 2, S: 3, H: 5, D: 32 },
+  { B: 1, S: 17, H: 3, D: 33 },
+  { B: 2, S: 33, H: 1, D: 80 },
+  { B: 1, S: 64, H: 2, D: 64 },
+  { B: 2, S: 65, H: 2, D: 48 },
+  { B: 1, S: 130, H: 1, D: 16 },
+  { B: 1, S: 40, H: 1, D: 128 },
+  { B: 1, S: 20, H: 2, D: 96 },
+  { B: 2, S: 33, H: 3, D: 20, rate: 0.3 },
+  { B: 1, S: 66, H: 2, D: 16, rate: 0.1 },
+];
+
+const FAMILIES: { name: string; traits: Partial<AdapterTraits> }[] = [
+  { name: "rows", traits: { software: true } },
+  { name: "tiles", traits: { software: false } },
+];
+
+/** Rows of each sequence, positions and where each sequence stands; the last row may lie past the cache's end. */
+const CACHED: { shape: Shape; positions: number; start: number[] }[] = [
+  { shape: { B: 3, S: 1, H: 2, D: 16 }, positions: 2300, start: [0, 2299, 700] },
+  { shape: { B: 2, S: 1, H: 3, D: 33 }, positions: 70, start: [69, 31] },
+  { shape: { B: 2, S: 3, H: 1, D: 20 }, positions: 9, start: [0, 8] },
+  { shape: { B: 2, S: 40, H: 2, D: 16 }, positions: 64, start: [0, 30] },
+];
+
+const SMALL: Shape = { B: 2, S: 33, H: 3, D: 16, rate: 0.25 };
+
+function floats(data: ReadonlyMap<string, HostArray>, name: string): Float32Array {
+  const array = data.get(name);
+  if (!(array instanceof Float32Array)) throw new Error(`${name} was not written`);
+  return array as Float32Array;
+}
+
+for (const { name, traits } of FAMILIES) {
+  const test = (title: string, body: () => Promise<void>) =>
+    Deno.test({ name: `attention by ${name} ${title}`, ignore: runner === null, fn: body });
+  const run = <K extends OpKind>(kernel: Kernel<K>, op: OpOf<K>, data: Data, more: Partial<AdapterTraits> = {}) => {
+    if (!runner) throw new Error("no adapter");
+    return runner.run(kernel, op, data, { ...traits, ...more });
+  };
+
+  for (const shape of SHAPES) {
+    const { B, S, H, D, rate } = shape;
+    test(`equals plain loops for B ${B}, S ${S}, H ${H}, D ${D}${rate ? `, dropout ${rate}` : ""}`, async () => {
+      const stages = await compareBoth(shape, traits);
+      for (const stage of stages) if (!stage.endsWith(name)) throw new Error(`${stage} was run`);
+    });
+  }
+
+  for (const { shape, positions, start } of CACHED) {
+    const { S, D } = shape;
+    test(`over a cache equals plain loops for S ${S}, D ${D}, P ${positions}`, async () => {
+      const op = cachedOp(shape, positions);
+      const data = inputs(shape);
+      data.set("start", new Uint32Array(start));
+      for (const part of ["keys", "values"] as const) {
+        data.set(part, normals(elementCount(op[part].shape), part.length));
+      }
+      await compare(cachedAttention, attentionKernels.cachedAttention, op, data, traits, `cache ${S} ${D}`);
+    });
+  }
+
+  test("stays finite and right where scores reach ±100", async () => {
+    const shape = { ...SMALL, rate: 0 };
+    const op = forwardOp(shape);
+    // Scores have a standard deviation of 5.5² = 30, so that the largest of some thousand are about ±100.
+    const data = inputs(shape, 5.5);
+    const want = expected(attentionKernels.attention, op, data);
+    const { outputs } = await run(attention, op, data);
+    // A score of 100 is rounded by up to 2⁻¹⁸, and so, relatively, is its probability.
+    assertClose(floats(outputs, "out"), floats(want, "out"), 4e-5, "out");
+    assertClose(floats(outputs, "lse"), floats(want, "lse"), TOLERANCE, "lse");
+    for (const [part, array] of want) data.set(part, array);
+    const gradients = await run(attentionBackward, backwardOp(op), data);
+    const right = expected(attentionKernels.attentionBackward, backwardOp(op), data);
+    assertClose(floats(gradients.outputs, "dqkv"), floats(right, "dqkv"), 4e-5, "dqkv");
+  });
+
+  test("lets NaN and infinity through", async () => {
+    for (const bad of [NaN, Infinity]) {
+      const op = forwardOp({ ...SMALL, rate: 0 });
+      const data = inputs({ ...SMALL, rate: 0 });
+      const qkv = floats(data, "qkv");
+      qkv[20 * 3 * SMALL.H * SMALL.D] = bad; // q of row 20, head 0
+      const { outputs } = await run(attention, op, data);
+      const width = SMALL.H * SMALL.D;
+      const out = floats(outputs, "out");
+      if (Number.isFinite(out[20 * width])) throw new Error(`${bad} became ${out[20 * width]}`);
+      if (!Number.isFinite(out[19 * width]) || !Number.isFinite(out[20 * width + SMALL.D])) {
+        throw new Error("it spread");
+      }
+    }
+  });
+
+  test("gives the same bits twice, and in batch ranges that small bindings force", async () => {
+    const shape = { ...SMALL, B: 5 };
+    const op = forwardOp(shape);
+    const data = inputs(shape);
+    const perSequence = shape.S * 3 * shape.H * shape.D * 4;
+    const small = { maxBindingBytes: perSequence * 2 + 256 };
+    const whole = await run(attention, op, data);
+    for (const more of [{}, small]) {
+      const again = await run(attention, op, data, more);
+      const ranges = "maxBindingBytes" in more ? 3 : 1;
+      if (again.dispatches.length !== ranges) throw new Error(`${again.dispatches.length} ranges`);
+      for (const part of ["out", "lse"]) assertClose(floats(again.outputs, part), floats(whole.outputs, part), 0, part);
+    }
+    for (const [part, array] of whole.outputs) data.set(part, array);
+    const gradients = await run(attentionBackward, backwardOp(op), data);
+    for (const more of [{}, small]) {
+      const again = await run(attentionBackward, backwardOp(op), data, more);
+      assertClose(floats(again.outputs, "dqkv"), floats(gradients.outputs, "dqkv"), 0, "dqkv");
+    }
+  });
+
+  test("gives gradients that agree with differences of its own output", async () => {
+    const shape = { B: 1, S: 33, H: 1, D: 16, rate: 0.25 };
+    const op = forwardOp(shape);
+    const data = inputs(shape);
+    const loss = async () => {
+      const { outputs } = await run(attention, op, data);
+      const dout = floats(data, "dout");
+      return { outputs, value: floats(outputs, "out").reduce((sum, y, i) => sum + y * dout[i], 0) };
+    };
+    for (const [part, array] of (await loss()).outputs) data.set(part, array);
+    const gradients = floats((await run(attentionBackward, backwardOp(op), data)).outputs, "dqkv");
+    const qkv = floats(data, "qkv");
+    const width = shape.D;
+    // One element each of q, k and v of early and late rows. The central difference of a float32 sum of about 500 terms of
+    // size 1 with step 2⁻⁵ is right to about 2⁻¹⁰ of cubic terms and 500 · 2⁻²⁴ · 2⁵ of rounding.
+    for (const row of [0, 16, 31]) {
+      for (const part of [0, 1, 2]) {
+        const at = (row * 3 + part) * width + 3;
+        const [kept, step] = [qkv[at], 2 ** -5];
+        qkv[at] = kept + step;
+        const above = (await loss()).value;
+        qkv[at] = kept - step;
+        const below = (await loss()).value;
+        qkv[at] = kept;
+        const difference = (above - below) / (2 * step);
+        if (Math.abs(difference - gradients[at]) > 5e-3) {
+          throw new Error(`${difference} against ${gradients[at]} at ${at}`);
+        }
+      }
+    }
+  });
+
+  test("says what does not fit where one sequence is larger than a binding", () => {
+    const op = forwardOp(SMALL);
+    try {
+      attention.dispatches(op, { ...(runner as KernelRunner).traits, ...traits, maxBindingBytes: 1024 });
+    } catch (error) {
+      if (error instanceof DeviceError && error.message.includes("19008") && error.message.includes("1024")) {
+        return Promise.resolve();
+      }
+      throw error;
+    }
+    throw new Error("nothing was thrown");
+  });
+}

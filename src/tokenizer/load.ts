@@ -4,6 +4,7 @@ import { FormatError, UserError } from "../errors.ts";
 import { reason } from "../files.ts";
 import { createByteLevelTokenizer } from "./byte_level.ts";
 import { gpt2Vocabulary } from "./gpt2.ts";
+import { loadSentencePiece } from "./sentencepiece.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { parseJson, parseTokenizerJson } from "./tokenizer_json.ts";
 import { END_OF_TEXT } from "./vocabulary.ts";
@@ -41,6 +42,7 @@ export async function loadTokenizer(nameOrPath: string): Promise<Tokenizer> {
     return await loadPair(`${directory}/vocab.json`, `${directory}/merges.txt`, path);
   }
   if (file.endsWith(".json")) return await loadTokenizerJson(path, directory, path);
+  if (file.endsWith(".model")) return await loadSentencePiece(path, path);
   throw new UserError("not a tokenizer file by its name", {
     where: nameOrPath,
     expected: "tokenizer.json, vocab.json with merges.txt beside it, or a sentencepiece .model",
@@ -62,6 +64,15 @@ async function loadDirectory(directory: string): Promise<Tokenizer> {
   }
   if (await stat(`${directory}/vocab.json`) || await stat(`${directory}/merges.txt`)) {
     return await loadPair(`${directory}/vocab.json`, `${directory}/merges.txt`, directory);
+  }
+  const models = (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name)
+    .filter((name) => name.endsWith(".model"));
+  if (models.length === 1) return await loadSentencePiece(`${directory}/${models[0]}`, directory);
+  if (models.length > 1) {
+    throw new UserError(`the directory holds ${models.length} .model files`, {
+      where: directory,
+      expected: "one, or the path of the one that is meant",
+    });
   }
   throw new UserError("the directory holds no tokenizer", {
     where: directory,

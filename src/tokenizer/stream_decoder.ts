@@ -15,8 +15,18 @@ export interface StreamDecoder {
  */
 export function createStreamDecoder(tokenizer: Tokenizer, options: { skipSpecial?: boolean } = {}): StreamDecoder {
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  let last: number[] = []; // a sentencepiece drops its space where a text starts, so ids are decoded after the one before
   return {
-    push: (ids) => utf8.decode(tokenizer.decode(ids, options), { stream: true }),
-    finish: () => utf8.decode(),
+    push(ids) {
+      if (ids.length === 0) return "";
+      const known = tokenizer.decode(last, options).length;
+      const bytes = tokenizer.decode([...last, ...Array.from(ids)], options).subarray(known);
+      last = [ids[ids.length - 1]];
+      return utf8.decode(bytes, { stream: true });
+    },
+    finish() {
+      last = [];
+      return utf8.decode();
+    },
   };
 }

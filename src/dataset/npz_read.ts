@@ -237,6 +237,13 @@ export async function* readMemberIntegers(
     rest = bytes.slice(count * size);
     if (count === 0) continue;
     if (size === 4) yield new Int32Array(bytes.buffer, 0, count);
-    else yield Float64Array.from(new BigInt64Array(bytes.buffer, 0, count), Number);
+    else yield widen(new Int32Array(bytes.buffer, 0, 2 * count));
   }
+}
+
+/** 64 bit integers from their halves, without a BigInt each; beyond 2^53 they are rounded. */
+function widen(halves: Int32Array): Float64Array {
+  const values = new Float64Array(halves.length / 2);
+  for (let i = 0; i < values.length; i++) values[i] = (halves[2 * i] >>> 0) + halves[2 * i + 1] * 2 ** 32;
+  return values;
 }

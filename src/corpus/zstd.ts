@@ -5,15 +5,14 @@
  * checksums and ignores dictionaries. So all framing is judged here (magic, header, every block header, truncation,
  * trailing bytes, skippable frames, dictionaries, window size), the decoder sees only whole blocks, and the output is
  * held against the declared content size and the frame's XXH64. A frame may be of any length: memory is one window,
- * at most 128 MiB, and one block. A frame written without a checksum can only be checked for structure and length.
+ * at most 128 MiB (fzstd: under 64), and one block. A frame written without a checksum can only be checked for structure and length.
  */
 import xxhash from "xxhash-wasm";
 import { FormatError } from "../errors.ts";
 import type { ByteReader } from "./bytes.ts";
-import { chooseZstdDecoder, type FrameDecoder, type ZstdDecoder } from "./zstd_decoders.ts";
+import { chooseZstdDecoder, type ChosenDecoder, type FrameDecoder, type ZstdDecoder } from "./zstd_decoders.ts";
 
 const MAGIC = 0xfd2fb528;
-const MAX_WINDOW_BYTES = 128 * 1024 * 1024;
 const MAX_BLOCK_BYTES = 128 * 1024;
 
 /** Magic numbers that a zstd file can start with: a frame, or a skippable frame. */
@@ -33,6 +32,8 @@ export interface ZstdOptions {
 
 interface FrameHeader {
   windowBytes: number;
+  /** Of the window, what a decoder must hold. */
+  neededBytes: number;
   contentBytes: number | null;
   checksum: boolean;
 }
@@ -64,7 +65,7 @@ export async function* readZstd(reader: ByteReader, options: ZstdOptions): Async
       throw wrong(label, start, first ? "not zstd data" : "data after the last zstd frame", "a zstd frame or the end");
     }
     await reader.skip(4);
-    const header = await readFrameHeader(reader, label);
+    const header = await readFrameHeader(reader, label, decoder);
     if (!header.checksum) options.onUncheckedFrame?.();
     const frame = decoder.create();
     try {
@@ -88,8 +89,7 @@ async function* decodeBlocks(
   hash: Hash,
 ): AsyncGenerator<Uint8Array> {
   const maxBlock = Math.min(MAX_BLOCK_BYTES, Math.max(header.windowBytes, header.contentBytes ?? 0));
-  // No match reaches further back than the content is long: a small file needs no large window.
-  let pending: Uint8Array | null = normalisedHeader(Math.min(header.windowBytes, header.contentBytes ?? Infinity));
+  let pending: Uint8Array | null = normalisedHeader(header.neededBytes);
   let total = 0;
   for (let last = false; !last;) {
     const at = reader.offset;
@@ -134,7 +134,7 @@ async function* decodeBlocks(
   }
 }
 
-async function readFrameHeader(reader: ByteReader, label: string): Promise<FrameHeader> {
+async function readFrameHeader(reader: ByteReader, label: string, decoder: ChosenDecoder): Promise<FrameHeader> {
   const at = reader.offset;
   const [descriptor] = await readExactly(reader, 1, label);
   if (descriptor & 8) throw wrong(label, at, "reserved bit set in a zstd frame header", "0");
@@ -158,16 +158,20 @@ async function readFrameHeader(reader: ByteReader, label: string): Promise<Frame
     for (let i = 0; i < sizeBytes; i++) contentBytes += size[i] * 2 ** (8 * i);
   }
   if (singleSegment) windowBytes = contentBytes ?? 0;
-  if (windowBytes > MAX_WINDOW_BYTES) {
+  // No match reaches further back than the content is long: a small file needs no large window.
+  const neededBytes = Math.min(windowBytes, contentBytes ?? Infinity);
+  if (neededBytes > decoder.maxWindowBytes) {
     throw wrong(
       label,
       at,
-      `the zstd frame needs a window of ${Math.ceil(windowBytes / 2 ** 20)} MiB of memory`,
-      `at most ${MAX_WINDOW_BYTES / 2 ** 20} MiB`,
-      "compress it again with --long=27 or less",
+      `the zstd frame needs a window of ${Math.ceil(neededBytes / 2 ** 20)} MiB of memory`,
+      `${decoder.name === "native" ? "at most" : "under"} ${Math.ceil(decoder.maxWindowBytes / 2 ** 20)} MiB`,
+      decoder.name === "native"
+        ? "compress it again with --long=27 or less"
+        : "the fzstd decoder is in use; compress it again with --long=25 or less",
     );
   }
-  return { windowBytes, contentBytes, checksum: (descriptor & 4) !== 0 };
+  return { windowBytes, neededBytes, contentBytes, checksum: (descriptor & 4) !== 0 };
 }
 
 /** Magic, a descriptor without any flag, and the smallest power-of-two window that is large enough. */

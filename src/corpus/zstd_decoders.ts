@@ -24,6 +24,18 @@ export interface FrameDecoder {
 
 export type FrameDecoderFactory = () => FrameDecoder;
 
+/** What a choice comes to: a name, a factory, and the largest window that the decoder decodes rightly, bytes. */
+export interface ChosenDecoder {
+  name: "native" | "fzstd";
+  create: FrameDecoderFactory;
+  maxWindowBytes: number;
+}
+
+const NATIVE_MAX_WINDOW_BYTES = 128 * 1024 * 1024;
+
+/** fzstd 0.1.1 reads at most 25 bits of a match offset: from 2^26 on, its output is silently wrong. */
+const FZSTD_MAX_WINDOW_BYTES = 2 ** 26 - 4;
+
 const OUTPUT_BYTES = 128 * 1024;
 
 interface NativeHandle {
@@ -131,21 +143,18 @@ function probe(factory: FrameDecoderFactory): boolean {
 const factories = new WeakMap<object, FrameDecoderFactory | null>();
 
 /**
- * The decoder for a choice, and the name of what was chosen.
+ * The decoder for a choice.
  * @param module Stands in for node:zlib.
  * @throws UserError where `native` is asked for and not there.
  */
-export function chooseZstdDecoder(
-  choice: ZstdDecoder,
-  module: object = zlib,
-): { name: "native" | "fzstd"; create: FrameDecoderFactory } {
+export function chooseZstdDecoder(choice: ZstdDecoder, module: object = zlib): ChosenDecoder {
   if (choice !== "fzstd") {
     let native = factories.get(module);
     if (native === undefined) factories.set(module, native = nativeFactory(module));
-    if (native !== null) return { name: "native", create: native };
+    if (native !== null) return { name: "native", create: native, maxWindowBytes: NATIVE_MAX_WINDOW_BYTES };
     if (choice === "native") {
       throw new UserError("this runtime has no native zstd decoder", { hint: 'use the decoder "auto" or "fzstd"' });
     }
   }
-  return { name: "fzstd", create: createFzstdDecoder };
+  return { name: "fzstd", create: createFzstdDecoder, maxWindowBytes: FZSTD_MAX_WINDOW_BYTES };
 }

@@ -4,6 +4,7 @@
  * normalization, no dummy prefix and byte pieces is lossless. The package is loaded only when a model is.
  */
 
+import process from "node:process";
 import { FormatError } from "../errors.ts";
 import { reason } from "../files.ts";
 import { writeFiles } from "./save.ts";
@@ -35,7 +36,7 @@ export async function loadSentencePiece(file: string, name: string): Promise<Tok
   }
   const model = parseSentencePieceModel(bytes, file);
   const processor = new (await importLibrary()).SentencePieceProcessor();
-  await processor.load(file);
+  await withoutNewListeners(() => processor.load(file));
   const status = processor.processor.status();
   const text = status.ToString();
   status.delete();
@@ -100,6 +101,22 @@ async function importLibrary(): Promise<Library> {
   const library: unknown = await import("sentencepiece-js");
   if (!isLibrary(library)) throw new Error("sentencepiece-js has no SentencePieceProcessor");
   return library;
+}
+
+/** Runs `action` and takes off the listeners for stray errors that it put on: the process is not the library's. */
+async function withoutNewListeners(action: () => Promise<void>): Promise<void> {
+  const uncaught = process.listeners("uncaughtException");
+  const unhandled = process.listeners("unhandledRejection");
+  try {
+    await action();
+  } finally {
+    for (const listener of process.listeners("uncaughtException")) {
+      if (!uncaught.includes(listener)) process.removeListener("uncaughtException", listener);
+    }
+    for (const listener of process.listeners("unhandledRejection")) {
+      if (!unhandled.includes(listener)) process.removeListener("unhandledRejection", listener);
+    }
+  }
 }
 
 function isLibrary(value: unknown): value is Library {

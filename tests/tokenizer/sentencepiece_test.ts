@@ -1,3 +1,4 @@
+import process from "node:process";
 import fc from "fast-check";
 import { loadTokenizer } from "../../src/tokenizer/load.ts";
 import { createStreamDecoder } from "../../src/tokenizer/stream_decoder.ts";
@@ -119,5 +120,14 @@ Deno.test("damaged sentencepiece models are refused", async () => {
   const settings = [...message(2, number(3, 1)), ...message(3, string(1, "identity"))];
   await withModel(Uint8Array.from([...onePiece, ...settings]), async (file) => {
     await assertFails(() => loadTokenizer(file), "some.model", "sentencepiece refuses");
+  });
+});
+
+Deno.test("loading a sentencepiece model leaves no listeners for the process's errors", async () => {
+  const listeners = () => process.listenerCount("uncaughtException") + process.listenerCount("unhandledRejection");
+  const before = listeners();
+  await withModel(modelBytes(), async (file) => {
+    await loadTokenizer(file);
+    assert.equal(listeners(), before);
   });
 });

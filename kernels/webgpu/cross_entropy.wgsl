@@ -3,7 +3,7 @@
 //
 // in:  logits f32 (ROWS, V), targets u32 (ROWS), IGNORED where the row does not count
 // out: losses f32 (ROWS); logits, overwritten with GRADIENT
-// grid: one workgroup of 256 a row. WIDTH = V in vectors (VECTOR = vec4f, or f32 where V is not a multiple of 4).
+// grid: one workgroup of LANES, a power of two, a row. WIDTH = V in vectors (VECTOR = vec4f, or f32 where V is not a multiple of 4).
 // Deterministic: fixed strides, then a tree over lanes. LOWEST stands for −∞; NaN and ∞ make the loss NaN.
 
 const IGNORED = 0xffffffffu;
@@ -14,10 +14,10 @@ const LOWEST = -3.4028234e38f;
 @group(0) @binding(2) var<storage, read_write> losses: array<f32>;
 
 // Maximum and sum of exp(logit − maximum) by lane.
-var<workgroup> parts: array<vec2f, 256>;
+var<workgroup> parts: array<vec2f, {{LANES}}>;
 var<workgroup> wanted: u32;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size({{LANES}})
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -34,7 +34,7 @@ fn main(
   let first = {{LOGITS_SKIP}}u + row * {{WIDTH}}u;
   if (goal == IGNORED) {
 //% if GRADIENT
-    for (var i = lane; i < {{WIDTH}}u; i += 256u) {
+    for (var i = lane; i < {{WIDTH}}u; i += {{LANES}}u) {
       logits[first + i] = {{VECTOR}}(0f);
     }
 //% end
@@ -45,7 +45,7 @@ fn main(
   }
   var largest = LOWEST;
   var sum = 0f;
-  for (var i = lane; i < {{WIDTH}}u; i += 256u) {
+  for (var i = lane; i < {{WIDTH}}u; i += {{LANES}}u) {
     let l = logits[first + i];
 //% if VECTORS
     let top = max(max(l.x, l.y), max(l.z, l.w));
@@ -64,7 +64,7 @@ fn main(
 //% end
   }
   parts[lane] = vec2f(largest, sum);
-  for (var step = 128u; step > 0u; step >>= 1u) {
+  for (var step = {{LANES}}u >> 1u; step > 0u; step >>= 1u) {
     workgroupBarrier();
     if (lane < step) {
       let a = parts[lane];
@@ -87,7 +87,7 @@ fn main(
   storageBarrier();
   workgroupBarrier();
   let scale = {{SCALE}} / total.y;
-  for (var i = lane; i < {{WIDTH}}u; i += 256u) {
+  for (var i = lane; i < {{WIDTH}}u; i += {{LANES}}u) {
     var d = exp(logits[first + i] - total.x) * scale;
 //% if VECTORS
     let mine = vec4u(goal) == vec4u(4u * i) + vec4u(0u, 1u, 2u, 3u);

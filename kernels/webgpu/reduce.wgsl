@@ -9,9 +9,9 @@
 @group(0) @binding(0) var<storage, read_write> x: array<{{VECTOR}}>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
-var<workgroup> sums: array<f32, 256>;
+var<workgroup> sums: array<f32, {{LANES}}>;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size({{LANES}})
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -20,7 +20,7 @@ fn main(
   let number = group.y * groups.x + group.x;
   let end = min((number + 1u) * {{CHUNK}}u, {{COUNT}}u);
   var sum = {{VECTOR}}(0f);
-  for (var i = number * {{CHUNK}}u + lane; i < end; i += 256u) {
+  for (var i = number * {{CHUNK}}u + lane; i < end; i += {{LANES}}u) {
     let a = x[{{X_SKIP}}u + i];
 //% if SQUARES
     sum = fma(a, a, sum);
@@ -33,7 +33,7 @@ fn main(
 //% else
   sums[lane] = sum;
 //% end
-  for (var step = 128u; step > 0u; step >>= 1u) {
+  for (var step = {{LANES}}u >> 1u; step > 0u; step >>= 1u) {
     workgroupBarrier();
     if (lane < step) {
       sums[lane] += sums[lane + step];

@@ -198,6 +198,41 @@ compare(
   ...sample(40, 1001, [0, 0.8, 50, 0.9, 1.2, 3, 4, 2]),
 );
 
+// The kernels for the other kind of adapter: several rows a workgroup, long reductions.
+for (const software of [false, true]) {
+  const kind = software ? "software adapters" : "GPUs";
+  for (const [rows, width] of [[5, 4096], [9, 128], [3, 1027], [130, 36]]) {
+    const statistics = { mean: f("mean", rows), rstd: f("rstd", rows) };
+    compare(`a layer norm of [${rows}, ${width}] as on ${kind}`, { software }, {
+      kind: "layerNorm",
+      x: f("x", rows, width),
+      weight: f("weight", width),
+      bias: f("bias", width),
+      out: f("out", rows, width),
+      ...statistics,
+      epsilon: 1e-5,
+    });
+    compare(`the gradient of a layer norm of [${rows}, ${width}] as on ${kind}`, { software }, {
+      kind: "layerNormBackward",
+      x: f("x", rows, width),
+      weight: f("weight", width),
+      ...statistics,
+      dout: f("dout", rows, width),
+      dx: f("dx", rows, width),
+      accumulate: false,
+      dweight: f("dweight", width),
+      dbias: f("dbias", width),
+    });
+    compare(`the loss of [${rows}, ${width}] logits as on ${kind}`, { software }, {
+      kind: "crossEntropy",
+      logits: f("logits", rows, width),
+      targets: u("targets", rows),
+      losses: f("losses", rows),
+      gradientScale: 0.25,
+    }, { data: { targets: integers(rows, width) } });
+  }
+}
+
 // Grids folded into the second dimension.
 {
   const { forward, backward, data } = embedding(4, 100, 1100, 120, 20);

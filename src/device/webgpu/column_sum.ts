@@ -60,6 +60,13 @@ export function finishColumns(label: string, partials: Binding, chunks: number, 
   };
 }
 
+/** Columns in vectors of four where their number allows. */
+export function columnLayout(columns: number) {
+  const size = columns % 4 === 0 ? 4 : 1;
+  const width = columns / size;
+  return { size, width, values: { VECTOR: size === 4 ? "vec4f" : "f32", WIDTH: width } };
+}
+
 function chunkingOf(x: Tensor, adapter: AdapterTraits): Chunking {
   const [rows, columns] = x.shape;
   return chunkRows(rows, columns, [{ tensor: x, perRow: columns }], adapter);
@@ -69,6 +76,7 @@ export const columnSum: Kernel<"columnSum"> = {
   scratch: ({ x }, adapter) => chunkingOf(x, adapter).chunks * x.shape[1],
   dispatches({ x, out }, adapter) {
     const columns = x.shape[1];
+    const { size, width, values } = columnLayout(columns);
     const { rowsPerChunk, groups } = chunkingOf(x, adapter);
     return groups.flatMap((group) => {
       const partials: Binding = { of: "scratch", elements: group.chunks * columns };
@@ -77,14 +85,14 @@ export const columnSum: Kernel<"columnSum"> = {
         return {
           label: "columnSum",
           source: expandTemplate(source, {
+            ...values,
             ROWS: range.count,
-            COLUMNS: columns,
             CHUNK: rowsPerChunk,
-            X_SKIP: skip,
-            PARTIALS_SKIP: firstChunk * columns,
+            X_SKIP: skip / size,
+            PARTIALS_SKIP: firstChunk * width,
           }),
           bindings: [binding, partials],
-          workgroups: [Math.ceil(columns / 64), chunks, 1],
+          workgroups: [Math.ceil(width / 32), chunks, 1],
         };
       });
       return [...dispatches, finishColumns("columnSum.finish", partials, group.chunks, out)];

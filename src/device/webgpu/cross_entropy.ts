@@ -4,10 +4,15 @@ import type { Dispatch, Kernel } from "./kernel.ts";
 import { float, grid, rowRanges, slice } from "./partition.ts";
 import { expandTemplate } from "./template.ts";
 
+/** Above it, 8 lanes would come near the limit on loops; see kernel.ts. */
+const MAX_SOFTWARE_VOCABULARY = 150_000;
+
 export const crossEntropy: Kernel<"crossEntropy"> = {
   dispatches({ logits, targets, losses, gradientScale }, adapter) {
     const [rows, vocabulary] = logits.shape;
     const size = vocabulary % 4 === 0 ? 4 : 1;
+    // A software adapter's barriers are dear unless the workgroup fits its vector registers.
+    const lanes = adapter.software && vocabulary <= MAX_SOFTWARE_VOCABULARY ? 8 : 256;
     const operands = [
       { tensor: logits, perRow: vocabulary },
       { tensor: targets, perRow: 1 },
@@ -18,6 +23,7 @@ export const crossEntropy: Kernel<"crossEntropy"> = {
       return {
         label: "crossEntropy",
         source: expandTemplate(source, {
+          LANES: lanes,
           ROWS: range.count,
           WIDTH: vocabulary / size,
           VECTORS: size === 4,

@@ -22,6 +22,8 @@ export interface WebGpuOptions {
   maxBindingBytes?: number;
   maxBufferBytes?: number;
   maxWorkgroupsPerDimension?: number;
+  /** Takes the kernels for software adapters, or for GPUs, whatever the adapter is. */
+  software?: boolean;
   /** Always reads by awaiting the mapping of a buffer (11 ms in Deno). */
   awaitedReads?: boolean;
 }
@@ -58,6 +60,7 @@ function limitTraits(own: AdapterTraits, options: WebGpuOptions): AdapterTraits 
     maxBindingBytes: smaller("maxBindingBytes"),
     maxBufferBytes: smaller("maxBufferBytes"),
     maxWorkgroupsPerDimension: smaller("maxWorkgroupsPerDimension"),
+    software: options.software ?? own.software,
   };
 }
 
@@ -76,6 +79,7 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
   const readback = createReadback(device, { awaited: options.awaitedReads });
   const context: Context = { device, traits, storages, pipelines };
   const name = adapterName(adapter);
+  const software = adapter.info.isFallbackAdapter;
   let longReads = 0;
 
   const planOf = (program: Program): MemoryPlan =>
@@ -102,7 +106,7 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
   };
 
   const refuseOversized = ({ persistentBytes, activationBytes }: MemoryUse) => {
-    const available = traits.software ? availableBytes() : Infinity;
+    const available = software ? availableBytes() : Infinity;
     if (persistentBytes + activationBytes <= available) return;
     throw new DeviceError(
       `the plan needs ${megabytes(persistentBytes)} for parameters and other lasting tensors and ` +
@@ -150,7 +154,7 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
   return {
     kind: "webgpu",
     name,
-    software: traits.software,
+    software,
     gpu: device,
 
     async compile(programs) {

@@ -4,17 +4,20 @@ import columnsSource from "../../../kernels/webgpu/layer_norm_columns.wgsl" with
 import forwardSource from "../../../kernels/webgpu/layer_norm.wgsl" with { type: "text" };
 import type { LayerNormBackward } from "../../program/op.ts";
 import { alignUp, type Tensor } from "../../program/tensor.ts";
-import { chunkRows, finishColumns } from "./column_sum.ts";
+import { chunkRows, columnLayout, finishColumns } from "./column_sum.ts";
 import type { AdapterTraits, Binding, Dispatch, Kernel } from "./kernel.ts";
 import { float, grid, type Range, type RowOperand, rowRanges, slice } from "./partition.ts";
 import { expandTemplate, type TemplateValues } from "./template.ts";
 
-/** How a row is shared among invocations: about four vectors for each of `lanes`, a power of two. */
-function rowLayout(columns: number) {
+/**
+ * How a row is shared among invocations: about four vectors for each of `lanes`, a power of two. A software adapter's barriers
+ * are dear unless the workgroup fits its vector registers.
+ */
+function rowLayout(columns: number, { software }: AdapterTraits) {
   const size = columns % 4 === 0 ? 4 : 1;
   const width = columns / size;
-  const lanes = Math.min(256, Math.max(8, 2 ** Math.ceil(Math.log2(width / 4))));
-  const rowsPerGroup = Math.max(1, 64 / lanes);
+  const lanes = software ? 8 : Math.min(256, Math.max(8, 2 ** Math.ceil(Math.log2(width / 4))));
+  const rowsPerGroup = software ? 1 : Math.max(1, 64 / lanes);
   const values = {
     VECTORS: size === 4,
     VECTOR: size === 4 ? "vec4f" : "f32",
@@ -47,7 +50,7 @@ function bindRows(operands: Readonly<Record<string, RowOperand>>, range: Range, 
 export const layerNorm: Kernel<"layerNorm"> = {
   dispatches({ x, weight, bias, out, mean, rstd, epsilon }, adapter) {
     const [rows, columns] = x.shape;
-    const { size, rowsPerGroup, values } = rowLayout(columns);
+    const { size, rowsPerGroup, values } = rowLayout(columns, adapter);
     const operands = rowOperands({ x, out, mean, rstd });
     return rowRanges(rows, Object.values(operands), adapter).map((range): Dispatch => {
       const { bindings, skips } = bindRows(operands, range, size);
@@ -70,23 +73,24 @@ function columnChunks({ x, dout, mean, rstd }: LayerNormBackward, adapter: Adapt
 
 function columnDispatches(op: LayerNormBackward, adapter: AdapterTraits): Dispatch[] {
   const { operands, columns, rowsPerChunk, chunks: most, groups } = columnChunks(op, adapter);
+  const { size, width, values } = columnLayout(columns);
   return groups.flatMap((group) => {
     const elements = group.chunks * columns;
     const weights: Binding = { of: "scratch", elements };
     const biases: Binding = { of: "scratch", offset: alignUp(most * columns), elements };
     const dispatches = group.ranges.map(({ range, firstChunk, chunks }): Dispatch => {
-      const { bindings, skips } = bindRows(operands, range, 1);
+      const { bindings, skips } = bindRows(operands, range, size);
       return {
         label: "layerNormBackward.columns",
         source: expandTemplate(columnsSource, {
+          ...values,
           ...skips,
           ROWS: range.count,
-          COLUMNS: columns,
           CHUNK: rowsPerChunk,
-          PARTIALS_SKIP: firstChunk * columns,
+          PARTIALS_SKIP: firstChunk * width,
         }),
         bindings: [bindings.x, bindings.dout, bindings.mean, bindings.rstd, weights, biases],
-        workgroups: [Math.ceil(columns / 64), chunks, 1],
+        workgroups: [Math.ceil(width / 32), chunks, 1],
       };
     });
     return [
@@ -105,7 +109,7 @@ export const layerNormBackward: Kernel<"layerNormBackward"> = {
   dispatches(op, adapter) {
     const { x, weight, mean, rstd, dout, dx, accumulate } = op;
     const [rows, columns] = x.shape;
-    const { size, rowsPerGroup, values } = rowLayout(columns);
+    const { size, rowsPerGroup, values } = rowLayout(columns, adapter);
     const operands = rowOperands({ x, dout, mean, rstd, dx });
     const rowDispatches = rowRanges(rows, Object.values(operands), adapter).map((range): Dispatch => {
       const { bindings, skips } = bindRows(operands, range, size);

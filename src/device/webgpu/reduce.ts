@@ -31,7 +31,15 @@ function scratch(x: Tensor, adapter: AdapterTraits): number {
 function reduce({ label, x, out, squares, finish }: Reduction, adapter: AdapterTraits): Dispatch[] {
   const count = partialCount(x, adapter);
   const expand = (values: TemplateValues) =>
-    expandTemplate(source, { SQUARES: false, FINAL: false, FINISH: finish, PARTIALS_SKIP: 0, X_SKIP: 0, ...values });
+    expandTemplate(source, {
+      SQUARES: false,
+      FINAL: false,
+      FINISH: finish,
+      LANES: 256,
+      PARTIALS_SKIP: 0,
+      X_SKIP: 0,
+      ...values,
+    });
   const ranges = elementRanges({ x }, adapter, CHUNK);
   if (count === 1) {
     const [{ bindings, values }] = ranges;

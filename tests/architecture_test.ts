@@ -1,0 +1,106 @@
+/** Keeps the house in order: which rooms may import which, where imports may come from, and how long a file may get. */
+
+import assert from "node:assert/strict";
+
+const root = new URL("../", import.meta.url);
+
+/** A room's folder or file, and the rooms that it may import besides itself. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  "src/errors.ts": [],
+  "src/files.ts": ["src/errors.ts"],
+  "src/json.ts": ["src/errors.ts"],
+  "src/corpus": [],
+  "src/tokenizer": [],
+  "src/dataset": ["src/corpus", "src/tokenizer"],
+  "src/program": [],
+  "src/device": ["src/program", "kernels/webgpu"],
+  "src/model": ["src/program", "src/device"],
+  "src/checkpoint": ["src/program", "src/device", "src/model", "src/tokenizer"],
+  "src/generate": ["src/program", "src/device", "src/model", "src/checkpoint", "src/tokenizer"],
+  "src/train": [
+    ...["src/program", "src/device", "src/model", "src/checkpoint", "src/tokenizer", "src/dataset"],
+  ],
+  "src/bench": ["src/program", "src/device", "src/model"],
+  "src/cli": [
+    ...["src/corpus", "src/tokenizer", "src/dataset", "src/program", "src/device", "src/model", "src/checkpoint"],
+    ...["src/generate", "src/train", "src/bench"],
+  ],
+  "src/main.ts": ["src/cli", "deno.json"],
+};
+
+/** Everybody may import these. */
+const shared = ["src/errors.ts", "src/files.ts", "src/json.ts"];
+/** The lines that a file of code may have. */
+const maxLines = 400;
+
+interface SourceFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+async function* sourceFiles(folder: string, extension: RegExp): AsyncGenerator<SourceFile> {
+  for await (const entry of Deno.readDir(new URL(folder, root))) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) yield* sourceFiles(path, extension);
+    else if (extension.test(entry.name)) yield { path, text: await Deno.readTextFile(new URL(path, root)) };
+  }
+}
+
+function roomOf(path: string): string | undefined {
+  return Object.keys(mayImport).find((room) => path === room || path.startsWith(`${room}/`));
+}
+
+/** The specifiers that a file imports or re-exports. */
+function importsOf(text: string): string[] {
+  const code = text.replace(/\/\*[^]*?\*\//g, "");
+  const statements = code.matchAll(/^(?:import|export)\b[^;]*?from\s+"([^"]+)"|^import\s+"([^"]+)"/gm);
+  const dynamic = code.matchAll(/\bimport\("([^"]+)"\)/g);
+  return [...statements, ...dynamic].map((match) => match[1] ?? match[2]);
+}
+
+Deno.test("every room imports only the rooms before it", async () => {
+  const wrong: string[] = [];
+  for await (const { path, text } of sourceFiles("src", /\.ts$/)) {
+    const room = roomOf(path);
+    if (!room) {
+      wrong.push(`${path} belongs to no room`);
+      continue;
+    }
+    for (const specifier of importsOf(text).filter((name) => name.startsWith("."))) {
+      const target = new URL(specifier, new URL(path, root)).pathname.slice(root.pathname.length);
+      const allowed = [room, ...shared, ...mayImport[room]];
+      if (!allowed.some((name) => target === name || target.startsWith(`${name}/`))) {
+        wrong.push(`${path} imports ${target}`);
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("imports from outside are node's own or pinned to one version in deno.json", async () => {
+  const project: { imports: Record<string, string> } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
+  for (const [name, target] of Object.entries(project.imports)) {
+    assert.match(target, /^npm:(@[\w-]+\/)?[\w.-]+@\d+\.\d+\.\d+(\/.+)?$/, `${name} is not pinned`);
+  }
+  const wrong: string[] = [];
+  for (const folder of ["src", "tasks", "tests"]) {
+    for await (const { path, text } of sourceFiles(folder, /\.ts$/)) {
+      for (const specifier of importsOf(text)) {
+        const known = /^\.|^node:/.test(specifier) || Object.hasOwn(project.imports, specifier);
+        if (!known) wrong.push(`${path} imports ${specifier}`);
+      }
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+Deno.test("no file of code has grown too long", async () => {
+  const long: string[] = [];
+  for (const folder of ["src", "kernels", "tasks", "tests"]) {
+    for await (const { path, text } of sourceFiles(folder, /\.(ts|wgsl)$/)) {
+      const lines = text.split("\n").length - 1;
+      if (lines > maxLines) long.push(`${path}: ${lines} lines`);
+    }
+  }
+  assert.deepEqual(long, []);
+});

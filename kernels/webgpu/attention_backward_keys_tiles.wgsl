@@ -72,13 +72,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var e{{g}}_{{r}} = vec4f(0.0);
 //% end
 //% end
-    for (var c = 0u; c < {{CHUNKS}}u; c++) {
-      let q = streamTile[c * 9u + across];
+    for (var c = 0u; c < {{CHUNKS}}u; c += {{UNROLL}}u) {
+//% for u in 0..UNROLL
+      {
+        let q = streamTile[(c + {{u}}u) * 9u + across];
 //% for g in 0..GROUPS
-      let k{{g}} = keyTile[c * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
+        let k{{g}} = keyTile[(c + {{u}}u) * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
 //% for r in 0..4
-      s{{g}}_{{r}} = dots(k{{g}}[{{r}}], q, s{{g}}_{{r}});
+        s{{g}}_{{r}} = dots(k{{g}}[{{r}}], q, s{{g}}_{{r}});
 //% end
+//% end
+      }
 //% end
     }
     workgroupBarrier();
@@ -91,13 +95,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
 //% end
     workgroupBarrier();
-    for (var c = 0u; c < {{CHUNKS}}u; c++) {
-      let g = streamTile[c * 9u + across];
+    for (var c = 0u; c < {{CHUNKS}}u; c += {{UNROLL}}u) {
+//% for u in 0..UNROLL
+      {
+        let g = streamTile[(c + {{u}}u) * 9u + across];
 //% for g in 0..GROUPS
-      let v{{g}} = valueTile[c * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
+        let v{{g}} = valueTile[(c + {{u}}u) * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
 //% for r in 0..4
-      e{{g}}_{{r}} = dots(v{{g}}[{{r}}], g, e{{g}}_{{r}});
+        e{{g}}_{{r}} = dots(v{{g}}[{{r}}], g, e{{g}}_{{r}});
 //% end
+//% end
+      }
 //% end
     }
     let query = i + across * 4u + vec4u(0u, 1u, 2u, 3u);
@@ -134,17 +142,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 //% end
 //% end
     workgroupBarrier();
-    for (var four = 0u; four < 8u; four++) {
+    for (var four = 0u; four < 8u; four += 2u) {
+//% for u in 0..2
+      {
 //% for g in 0..GROUPS
-      let p{{g}} = shareTile[four * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
+        let p{{g}} = shareTile[(four + {{u}}u) * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
 //% end
 //% for n in 0..COLUMNS
-      let g{{n}} = streamTile[chunk{{n}} * 9u + four];
+        let g{{n}} = streamTile[chunk{{n}} * 9u + four + {{u}}u];
 //% for g in 0..GROUPS
 //% for r in 0..4
-      dv{{g}}_{{r}}_{{n}} = weigh(p{{g}}[{{r}}], g{{n}}, dv{{g}}_{{r}}_{{n}});
+        dv{{g}}_{{r}}_{{n}} = weigh(p{{g}}[{{r}}], g{{n}}, dv{{g}}_{{r}}_{{n}});
 //% end
 //% end
+//% end
+      }
 //% end
     }
     workgroupBarrier();
@@ -162,17 +174,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
 //% end
     workgroupBarrier();
-    for (var four = 0u; four < 8u; four++) {
+    for (var four = 0u; four < 8u; four += 2u) {
+//% for u in 0..2
+      {
 //% for g in 0..GROUPS
-      let ds{{g}} = shareTile[four * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
+        let ds{{g}} = shareTile[(four + {{u}}u) * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
 //% end
 //% for n in 0..COLUMNS
-      let q{{n}} = streamTile[chunk{{n}} * 9u + four];
+        let q{{n}} = streamTile[chunk{{n}} * 9u + four + {{u}}u];
 //% for g in 0..GROUPS
 //% for r in 0..4
-      dk{{g}}_{{r}}_{{n}} = weigh(ds{{g}}[{{r}}], q{{n}}, dk{{g}}_{{r}}_{{n}});
+        dk{{g}}_{{r}}_{{n}} = weigh(ds{{g}}[{{r}}], q{{n}}, dk{{g}}_{{r}}_{{n}});
 //% end
 //% end
+//% end
+      }
 //% end
     }
     workgroupBarrier();

@@ -96,13 +96,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var s{{g}}_{{r}} = vec4f(0.0);
 //% end
 //% end
-    for (var c = 0u; c < {{CHUNKS}}u; c++) {
-      let k = streamTile[c * 8u + across];
+    for (var c = 0u; c < {{CHUNKS}}u; c += {{UNROLL}}u) {
+//% for u in 0..UNROLL
+      {
+        let k = streamTile[(c + {{u}}u) * 8u + across];
 //% for g in 0..GROUPS
-      let q{{g}} = queryTile[c * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
+        let q{{g}} = queryTile[(c + {{u}}u) * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
 //% for r in 0..4
-      s{{g}}_{{r}} = dots(q{{g}}[{{r}}], k, s{{g}}_{{r}});
+        s{{g}}_{{r}} = dots(q{{g}}[{{r}}], k, s{{g}}_{{r}});
 //% end
+//% end
+      }
 //% end
     }
     let position = j + across * 4u + vec4u(0u, 1u, 2u, 3u);
@@ -145,17 +149,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 //% end
 //% end
     workgroupBarrier();
-    for (var four = 0u; four < 8u; four++) {
+    for (var four = 0u; four < 8u; four += 2u) {
+//% for u in 0..2
+      {
 //% for g in 0..GROUPS
-      let p{{g}} = shareTile[four * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
+        let p{{g}} = shareTile[(four + {{u}}u) * {{DOWN*GROUPS}}u + {{g*DOWN}}u + down];
 //% end
 //% for n in 0..COLUMNS
-      let v{{n}} = streamTile[four * {{CHUNKS}}u + chunk{{n}}];
+        let v{{n}} = streamTile[(four + {{u}}u) * {{CHUNKS}}u + chunk{{n}}];
 //% for g in 0..GROUPS
 //% for r in 0..4
-      o{{g}}_{{r}}_{{n}} = weigh(p{{g}}[{{r}}], v{{n}}, o{{g}}_{{r}}_{{n}});
+        o{{g}}_{{r}}_{{n}} = weigh(p{{g}}[{{r}}], v{{n}}, o{{g}}_{{r}}_{{n}});
 //% end
 //% end
+//% end
+      }
 //% end
     }
     workgroupBarrier();

@@ -41,6 +41,7 @@ export async function openKernelRunner(): Promise<KernelRunner | null> {
     maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
     software: true,
   };
+  const pipelines = new Map<string, GPUComputePipeline>();
   const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
   return {
     traits: own,
@@ -59,10 +60,12 @@ export async function openKernelRunner(): Promise<KernelRunner | null> {
       device.pushErrorScope("validation");
       const dispatches = kernel.dispatches(op, used);
       const prepared = dispatches.map(({ source, bindings, workgroups }) => {
-        const pipeline = device.createComputePipeline({
-          layout: "auto",
-          compute: { module: device.createShaderModule({ code: source }), entryPoint: "main" },
-        });
+        let pipeline = pipelines.get(source);
+        if (!pipeline) {
+          const module = device.createShaderModule({ code: source });
+          pipeline = device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "main" } });
+          pipelines.set(source, pipeline);
+        }
         const entries = bindings.map((binding, index) => {
           const buffer = buffers.get(binding.of);
           if (!buffer) throw new Error("a binding of a tensor that is no operand");

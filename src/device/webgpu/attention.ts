@@ -7,6 +7,7 @@ import forwardTiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { t
 import {
   attentionGeometry,
   bindAttention,
+  checkPositions,
   dropoutValues,
   headValues,
   planRows,
@@ -24,7 +25,10 @@ export const attention: Kernel<"attention"> = {
   dispatches(op, adapter) {
     const { batch, heads, sequence, width, headSize } = attentionGeometry(op);
     const shape = headValues(headSize, width);
-    const plan = adapter.software ? planRows(sequence, 2 * headSize) : planTiles(sequence, headSize, 1, adapter);
+    const plan = adapter.software
+      ? planRows(sequence, 2 * headSize, adapter)
+      : planTiles(sequence, headSize, 1, adapter);
+    checkPositions(plan, sequence);
     const values = {
       ...shape,
       ...dropoutValues(op.dropout, sequence),

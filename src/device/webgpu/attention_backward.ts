@@ -11,6 +11,7 @@ import {
   attentionGeometry,
   bindAttention,
   bindRange,
+  checkPositions,
   dropoutValues,
   headValues,
   planRows,
@@ -29,8 +30,13 @@ export const attentionBackward: Kernel<"attentionBackward"> = {
 
   dispatches(op, adapter) {
     const { batch, heads, sequence, width, headSize } = attentionGeometry(op);
-    const queriesPlan = adapter.software ? planRows(sequence, 3 * headSize) : planTiles(sequence, headSize, 2, adapter);
-    const keysPlan = adapter.software ? planRows(sequence, 4 * headSize) : planTiles(sequence, headSize, 2, adapter);
+    const queriesPlan = adapter.software
+      ? planRows(sequence, 3 * headSize, adapter)
+      : planTiles(sequence, headSize, 2, adapter);
+    const keysPlan = adapter.software
+      ? planRows(sequence, 4 * headSize, adapter)
+      : planTiles(sequence, headSize, 2, adapter);
+    checkPositions(keysPlan, sequence);
     const shared = {
       ...headValues(headSize, width),
       ...dropoutValues(op.dropout, sequence),

@@ -35,7 +35,7 @@ export function sequenceRanges(batch: number, tensors: readonly Tensor[], adapte
       throw new DeviceError(`one sequence of ${describe(tensor)} takes ${perSequence * 4} bytes`, {
         where: "attention",
         expected: `at most ${adapter.maxBindingBytes} bytes, what this adapter binds at once`,
-        hint: "use a smaller context (--block-size), a narrower model, or --device cpu",
+        hint: "use a smaller context (--max-seq-len) or a narrower model",
       });
     }
     most = Math.min(most, fitting);
@@ -149,18 +149,25 @@ export type Plan =
     readonly rows: number;
   };
 
-/**
- * Rows by the invocation: as many as keep `vectors` numbers for each within `LIVE_VECTORS` registers, beyond which compiling
- * takes lavapipe tens of seconds.
- */
-export function planRows(count: number, vectors: number): Plan {
-  const most = Math.min(8, LIVE_VECTORS / vectors, Math.ceil(count / LANES));
-  const perLane = 2 ** Math.max(0, Math.floor(Math.log2(most)));
-  return { family: "rows", lanes: LANES, perLane, rows: LANES * perLane };
-}
-
-const LANES = 8;
+/** Invocations of a workgroup by rows: the vector width of software adapters; a few waves where tiles do not fit hardware. */
+const SOFTWARE_LANES = 8;
+const HARDWARE_LANES = 64;
+/** Vectors of 8 lanes that an invocation may keep: more makes lavapipe compile for tens of seconds, fewer makes it slower. */
 const LIVE_VECTORS = 512;
+/** WGSL loops end after this many iterations on lavapipe, silently. */
+const MOST_ITERATIONS = 65535;
+
+/**
+ * Work by the row: on a software adapter an invocation takes up to four rows, so that what it loads is used four times.
+ * @param count rows
+ * @param vectors numbers that each row keeps in registers
+ */
+export function planRows(count: number, vectors: number, adapter: AdapterTraits): Plan {
+  if (!adapter.software) return { family: "rows", lanes: HARDWARE_LANES, perLane: 1, rows: HARDWARE_LANES };
+  const most = Math.min(4, LIVE_VECTORS / vectors, Math.ceil(count / SOFTWARE_LANES));
+  const perLane = 2 ** Math.max(0, Math.floor(Math.log2(most)));
+  return { family: "rows", lanes: SOFTWARE_LANES, perLane, rows: SOFTWARE_LANES * perLane };
+}
 
 /**
  * The largest shared-memory tiles that fit the adapter, or rows where none do.
@@ -178,7 +185,17 @@ export function planTiles(count: number, headSize: number, held: 1 | 2, adapter:
       return { family: "tiles", down, groups, pitch, rows };
     }
   }
-  return planRows(count, headSize * 2 * held);
+  return planRows(count, headSize * 2 * held, adapter);
+}
+
+/** @throws {DeviceError} where kernels by the row would loop over more positions than lavapipe does */
+export function checkPositions(plan: Plan, positions: number): void {
+  if (plan.family !== "rows" || positions <= MOST_ITERATIONS) return;
+  throw new DeviceError(`attention over ${positions} positions`, {
+    where: "attention",
+    expected: `at most ${MOST_ITERATIONS} on this adapter`,
+    hint: "use a smaller context (--max-seq-len)",
+  });
 }
 
 /** Template values of a plan. */
@@ -194,5 +211,6 @@ export function planValues(plan: Plan, count: number, headSize: number): Record<
     LOADS: Math.ceil(chunks / plan.down),
     OWN_LOADS: plan.rows / 8,
     COLUMNS: Math.ceil(chunks / 8),
+    UNROLL: chunks % 2 === 0 ? 2 : 1,
   };
 }

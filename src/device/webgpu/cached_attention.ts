@@ -7,6 +7,7 @@ import forwardTiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { t
 import decode from "../../../kernels/webgpu/cached_attention.wgsl" with { type: "text" };
 import {
   bindRange,
+  checkPositions,
   dropoutValues,
   headValues,
   planRows,
@@ -29,7 +30,7 @@ export const cachedAttention: Kernel<"cachedAttention"> = {
     const sequence = op.qkv.shape[0] / batch;
     const shape = headValues(headSize, width);
     const unit = headSize % 4 === 0 ? 4 : 1;
-    const way = chooseWay(sequence, headSize, adapter);
+    const way = chooseWay(sequence, positions, headSize, adapter);
     const values = {
       ...shape,
       ...dropoutValues(undefined, sequence),
@@ -63,14 +64,15 @@ export const cachedAttention: Kernel<"cachedAttention"> = {
   },
 };
 
-function chooseWay(sequence: number, headSize: number, adapter: AdapterTraits) {
+function chooseWay(sequence: number, positions: number, headSize: number, adapter: AdapterTraits) {
   const chunks = Math.ceil(headSize / 4);
   const threads = 2 ** Math.floor(Math.log2(Math.min(256, adapter.maxInvocationsPerWorkgroup)));
   if (!adapter.software && sequence < TILE_ROWS && chunks <= threads) {
     const values = { THREADS: threads, SPLITS: Math.floor(threads / chunks), BLOCK };
     return { name: "decode", template: decode, rows: 1, values };
   }
-  const plan = adapter.software ? planRows(sequence, 2 * headSize) : planTiles(sequence, headSize, 1, adapter);
+  const plan = adapter.software ? planRows(sequence, 2 * headSize, adapter) : planTiles(sequence, headSize, 1, adapter);
+  checkPositions(plan, positions);
   const template = plan.family === "rows" ? forwardRows : forwardTiles;
   return { name: plan.family, template, rows: plan.rows, values: planValues(plan, sequence, headSize) };
 }

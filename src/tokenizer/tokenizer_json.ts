@@ -5,6 +5,7 @@
  */
 
 import { FormatError, UserError } from "../errors.ts";
+import { type JsonValue, parseJson as parseStrictJson } from "../json.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import { buildVocabulary, isJsonObject, parseMerge } from "./vocabulary_files.ts";
 
@@ -46,13 +47,21 @@ export function parseTokenizerJson(text: string, eos: string, where: string): Vo
   });
 }
 
-/** Parsed JSON. @throws {FormatError} with the parser's reason. */
+/**
+ * Parsed JSON; objects have no prototype. The keys `"` and `\\`, which every vocabulary has, are safe here but not in V8's
+ * parser (see src/json.ts).
+ * @throws {FormatError} with the place of the error.
+ */
 export function parseJson(text: string, where: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new FormatError(`not JSON: ${cause instanceof Error ? cause.message : cause}`, { where, cause });
-  }
+  return withoutMaps(parseStrictJson(text, where));
+}
+
+function withoutMaps(value: JsonValue): unknown {
+  if (Array.isArray(value)) return value.map(withoutMaps);
+  if (!(value instanceof Map)) return value;
+  const object: Record<string, unknown> = Object.create(null);
+  for (const [key, member] of value) object[key] = withoutMaps(member);
+  return object;
 }
 
 function unsupported(what: string, where: string): never {

@@ -154,7 +154,7 @@ Deno.test("damaged tokenizer files are errors that name the file and the place",
     parts,
   });
   const cases = [
-    { content: "{", parts: ["not JSON"] },
+    { content: "{", parts: ["not well-formed JSON"] },
     { content: "[]", parts: ["not a JSON object"] },
     { content: "{}", parts: ["no model"] },
     json((_, model) => model.vocab = [], "not a JSON object of tokens"),
@@ -266,4 +266,15 @@ Deno.test("the stream decoder holds characters back until they are whole", () =>
   assert.equal(stream.push([first]), "");
   assert.equal(stream.finish(), "\ufffd");
   assert.equal(createStreamDecoder(gpt2, { skipSpecial: true }).push([50256, 995]), " world");
+});
+
+Deno.test("a vocabulary reads right after an object that confuses V8's JSON.parse", async () => {
+  JSON.parse(String.raw`{"!":0,"\\":1,"#":2}`);
+  const ordered = ["!", '"', "#"];
+  const rest = Object.keys(JSON.parse(saved["vocab.json"])).filter((token) => !ordered.includes(token));
+  const text = `{${[...ordered, ...rest].map((token, id) => `${JSON.stringify(token)}:${id}`).join(",")}}`;
+  await withFiles({ "vocab.json": text, "merges.txt": "" }, async (directory) => {
+    const tokenizer = await loadTokenizer(directory);
+    assert.deepEqual([...tokenizer.encode(encode('!"#'))], [0, 1, 2]);
+  });
 });

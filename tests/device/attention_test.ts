@@ -275,3 +275,12 @@ for (const { name, traits } of FAMILIES) {
     throw new Error("nothing was thrown");
   });
 }
+
+Deno.test({
+  name: "attention falls back to rows where hardware has too little shared memory for tiles",
+  ignore: runner === null,
+  fn: async () => {
+    const stages = await compareBoth({ B: 2, S: 70, H: 2, D: 18 }, { software: false, maxWorkgroupBytes: 1024 });
+    for (const stage of stages) if (!stage.endsWith("rows")) throw new Error(`${stage} was run`);
+  },
+});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
 import { headerBytes, portableHeader } from "../../tasks/portable_header.ts";
 
@@ -7,7 +8,7 @@ async function writeFile(path: string, hash: string): Promise<void> {
   const app = gzipSync(new TextEncoder().encode("// app\n"));
   const deno = gzipSync(new TextEncoder().encode('#!/bin/sh\nprintf "%s|" "$@"\n'));
   const header = new TextEncoder().encode(portableHeader({ hash, appBytes: app.length }));
-  await Deno.writeFile(path, new Uint8Array(await new Blob([header, app, deno]).arrayBuffer()), { mode: 0o755 });
+  await Deno.writeFile(path, Buffer.concat([header, app, deno]), { mode: 0o755 });
 }
 
 async function run(path: string, env: Record<string, string>, args: string[] = []) {

@@ -4,7 +4,7 @@
 // in:  x f32 (ROWS, C), weight, bias f32 (C)
 // out: out f32 (ROWS, C), mean, rstd f32 (ROWS)
 // grid: LANES invocations a row, ROWS_PER_GROUP rows a workgroup. WIDTH = C in vectors (VECTOR = vec4f, or f32 where C is not
-// a multiple of 4). Deterministic: fixed strides, then a tree over lanes.
+// a multiple of 4). Deterministic: fixed strides, then a tree over lanes, or (FLAT, with fewer barriers) all lanes in order.
 
 @group(0) @binding(0) var<storage, read_write> x: array<{{VECTOR}}>;
 @group(0) @binding(1) var<storage, read_write> weight: array<{{VECTOR}}>;
@@ -22,6 +22,13 @@ fn rowSum(value: {{VECTOR}}, local: u32, lane: u32) -> f32 {
 //% else
   sums[local] = value;
 //% end
+//% if FLAT
+  workgroupBarrier();
+  var total = sums[local - lane];
+//% for i in 1..LANES
+  total += sums[local - lane + {{i}}u];
+//% end
+//% else
   for (var step = {{LANES}}u >> 1u; step > 0u; step >>= 1u) {
     workgroupBarrier();
     if (lane < step) {
@@ -30,6 +37,7 @@ fn rowSum(value: {{VECTOR}}, local: u32, lane: u32) -> f32 {
   }
   workgroupBarrier();
   let total = sums[local - lane];
+//% end
   workgroupBarrier();
   return total;
 }

@@ -3,7 +3,7 @@
 // in:  x, dout f32 (ROWS, C), weight f32 (C), mean, rstd f32 (ROWS)
 // out: dx f32 (ROWS, C), written or, with ACCUMULATE, added to
 // grid: LANES invocations a row, ROWS_PER_GROUP rows a workgroup. WIDTH = C in vectors (VECTOR = vec4f, or f32 where C is not
-// a multiple of 4). Deterministic: fixed strides, then a tree over lanes.
+// a multiple of 4). Deterministic: fixed strides, then a tree over lanes, or (FLAT, with fewer barriers) all lanes in order.
 
 @group(0) @binding(0) var<storage, read_write> x: array<{{VECTOR}}>;
 @group(0) @binding(1) var<storage, read_write> dout: array<{{VECTOR}}>;
@@ -42,6 +42,13 @@ fn main(
 //% else
   sums[local] = vec2f(plain, product);
 //% end
+//% if FLAT
+  workgroupBarrier();
+  var totals = sums[local - lane];
+//% for i in 1..LANES
+  totals += sums[local - lane + {{i}}u];
+//% end
+//% else
   for (var step = {{LANES}}u >> 1u; step > 0u; step >>= 1u) {
     workgroupBarrier();
     if (lane < step) {
@@ -49,7 +56,9 @@ fn main(
     }
   }
   workgroupBarrier();
-  let means = sums[local - lane] * {{INVERSE_WIDTH}};
+  let totals = sums[local - lane];
+//% end
+  let means = totals * {{INVERSE_WIDTH}};
   for (var c = lane; c < end; c += {{LANES}}u) {
     let normal = (x[firstX + c] - center) * scale;
     let value = scale * (dout[firstDout + c] * weight[c] - means.x - normal * means.y);

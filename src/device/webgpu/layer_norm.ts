@@ -23,6 +23,7 @@ function rowLayout(columns: number, { software }: AdapterTraits) {
     VECTOR: size === 4 ? "vec4f" : "f32",
     WIDTH: width,
     LANES: lanes,
+    FLAT: lanes <= 8,
     ROWS_PER_GROUP: rowsPerGroup,
     INVERSE_WIDTH: float(1 / columns),
   };

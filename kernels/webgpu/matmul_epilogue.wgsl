@@ -4,14 +4,11 @@ const N: u32 = {{N}}u;
 const K: u32 = {{K}}u;
 
 //% if !SLICED
-// z = sum (+ what earlier ranges of k left) + bias; pre = z; y = gelu(z), the tanh form; out = or += y + residual.
-fn store(at: u32, column: u32, sum: {{OUT}}) {
+// z = sum with the bias (+ what earlier ranges of k left); pre = z; y = gelu(z), the tanh form; out = or += y + residual.
+fn store(at: u32, sum: {{OUT}}) {
   var y = sum;
   //% if CARRIED
   y += {{CARRY}};
-  //% end
-  //% if BIAS
-  y += bias[column];
   //% end
   //% if PRE
   pre[at] = y;
@@ -29,17 +26,31 @@ fn store(at: u32, column: u32, sum: {{OUT}}) {
   out[at] = y;
 }
 //% else
-fn store(at: u32, column: u32, sum: {{OUT}}) { slices[at] = sum; }
+fn store(at: u32, sum: {{OUT}}) { slices[at] = sum; }
 //% end
+
+// What columns n to n + 3 start from: the bias, or 0.
+fn start(n: u32) -> vec4f {
+  //% if BIAS
+  let i = {{OUT_FIRST}}u + n;
+  //% if OUT_ALIGNED
+  return bias[i >> 2u];
+  //% else
+  return vec4f(bias[i], bias[i + 1u], bias[i + 2u], bias[i + 3u]);
+  //% end
+  //% else
+  return vec4f();
+  //% end
+}
 
 // Finishes columns n to n + 3 of row m (a row of the scratch memory's slices where the sum is one of several).
 fn finish(m: u32, n: u32, sum: vec4f) {
   let at = m * {{OUT_STRIDE}}u + {{OUT_FIRST}}u + n;
   //% if OUT_ALIGNED
-  if (n < N) { store(at >> 2u, ({{OUT_FIRST}}u + n) >> 2u, sum); }
+  if (n < N) { store(at >> 2u, sum); }
   //% else
   //% for c in 0..4
-  if (n + {{c}}u < N) { store(at + {{c}}u, {{OUT_FIRST}}u + n + {{c}}u, sum[{{c}}]); }
+  if (n + {{c}}u < N) { store(at + {{c}}u, sum[{{c}}]); }
   //% end
   //% end
 }

@@ -14,8 +14,9 @@ fn own(x: f32, lane: u32) -> f32 { return x; }
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let m = group.y * {{ROWS}}u;
   let n = (group.x * {{LANES}}u + lane) * 4u;
+  let initial = start(n);
   //% for r in 0..ROWS
-  var s{{r}} = vec4f();
+  var s{{r}} = initial;
   //% end
   for (var k = 0u; k < {{K / 4 * 4}}u; k += 4u) {
     //% if TRANS_A

@@ -7,7 +7,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let m = e / {{QUADS}}u;
   let n = (e - m * {{QUADS}}u) * 4u;
   if (m >= M) { return; }
-  var sum = vec4f();
+  var sum = start(n);
   for (var s = 0u; s < {{SLICES}}u; s++) {
     let at = (s * M + m) * N + n;
     //% if OUT_ALIGNED

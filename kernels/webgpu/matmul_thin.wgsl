@@ -69,7 +69,7 @@ fn main(
   for (var e = thread; e < {{ROWS * COLUMNS}}u; e += {{THREADS}}u) {
     let row = e >> {{LOG_COLUMNS}}u;
     let own = e & {{COLUMNS - 1}}u;
-    var sum = vec4f();
+    var sum = start(n0 + own * 4u);
     for (var i = 0u; i < {{SLICES}}u; i++) { sum += partial[row * {{THREADS}}u + i * {{COLUMNS}}u + own]; }
     finish(row, n0 + own * 4u, sum);
   }

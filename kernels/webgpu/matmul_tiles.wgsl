@@ -4,7 +4,8 @@
 // threads. Thread (x, y) owns rows 4y … 4y + 3 of both halves of the tile and columns 4x … 4x + 3 of both.
 // An element of the shared arrays is a block of 4 × 4 numbers with one vec4 of padding, as it lies in memory (a vec4 runs along k
 // or along m, n), so that one index, which WebGPU bounds-checks, brings 16 numbers; blocks of neighbouring threads, 80 bytes apart,
-// lie in different banks. The next step's numbers are fetched into registers while this one's are used.
+// lie in different banks. Waiting for memory is
+// hidden by other workgroups: fetching ahead into registers made RDNA3 spill.
 // Each sum runs over k in ascending order; slices are added in order by matmul_slices.wgsl. No atomics.
 var<workgroup> tileA: array<array<vec4f, 5>, {{TILE_M}}>;
 var<workgroup> tileB: array<array<vec4f, 5>, {{TILE_N}}>;
@@ -80,55 +81,48 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let placeB = lineB & 3u;
   //% end
 
+  let start0 = start(n + 4u * x);
+  let start1 = start(n + 4u * x + {{TILE_N / 2}}u);
   //% for r in 0..8
-  var s{{r}}_0 = vec4f();
-  var s{{r}}_1 = vec4f();
-  //% end
-  //% for i in 0..LOADS_A
-  var nextA{{i}} = fetchA(begin, end, lineA + {{i * LINES_A}}u, alongA);
-  //% end
-  //% for i in 0..LOADS_B
-  var nextB{{i}} = fetchB(begin, end, lineB + {{i * LINES_B}}u, alongB);
+  var s{{r}}_0 = start0;
+  var s{{r}}_1 = start1;
   //% end
 
   for (var k = begin; k < end; k += 16u) {
     workgroupBarrier();
     //% for i in 0..LOADS_A
-    tileA[blockA + {{i * BLOCKS_A}}u][placeA] = nextA{{i}};
+    tileA[blockA + {{i * BLOCKS_A}}u][placeA] = fetchA(k, end, lineA + {{i * LINES_A}}u, alongA);
     //% end
     //% for i in 0..LOADS_B
-    tileB[blockB + {{i * BLOCKS_B}}u][placeB] = nextB{{i}};
+    tileB[blockB + {{i * BLOCKS_B}}u][placeB] = fetchB(k, end, lineB + {{i * LINES_B}}u, alongB);
     //% end
     workgroupBarrier();
-    //% for i in 0..LOADS_A
-    nextA{{i}} = fetchA(k + 16u, end, lineA + {{i * LINES_A}}u, alongA);
-    //% end
-    //% for i in 0..LOADS_B
-    nextB{{i}} = fetchB(k + 16u, end, lineB + {{i * LINES_B}}u, alongB);
-    //% end
     //% for g in 0..4
     {
-      let a0 = tileA[{{g * TILE_M / 4}}u + y];
-      let a1 = tileA[{{g * TILE_M / 4 + TILE_M / 8}}u + y];
       let b0 = tileB[{{g * TILE_N / 4}}u + x];
       let b1 = tileB[{{g * TILE_N / 4 + TILE_N / 8}}u + x];
-      //% for u in 0..4
+      //% for half in 0..2
       {
-        //% for h in 0..2
-        //% if TRANS_B
-        let y{{h}} = vec4f(b{{h}}[0][{{u}}], b{{h}}[1][{{u}}], b{{h}}[2][{{u}}], b{{h}}[3][{{u}}]);
-        //% else
-        let y{{h}} = b{{h}}[{{u}}];
-        //% end
-        //% end
-        //% for r in 0..8
-        //% for h in 0..2
-        //% if TRANS_A
-        s{{r}}_{{h}} = fma(vec4f(a{{r / 4}}[{{u}}][{{r % 4}}]), y{{h}}, s{{r}}_{{h}});
-        //% else
-        s{{r}}_{{h}} = fma(vec4f(a{{r / 4}}[{{r % 4}}][{{u}}]), y{{h}}, s{{r}}_{{h}});
-        //% end
-        //% end
+        let a0 = tileA[{{g * TILE_M / 4 + half * TILE_M / 8}}u + y];
+        //% for u in 0..4
+        {
+          //% for h in 0..2
+          //% if TRANS_B
+          let y{{h}} = vec4f(b{{h}}[0][{{u}}], b{{h}}[1][{{u}}], b{{h}}[2][{{u}}], b{{h}}[3][{{u}}]);
+          //% else
+          let y{{h}} = b{{h}}[{{u}}];
+          //% end
+          //% end
+          //% for r in 0..4
+          //% for h in 0..2
+          //% if TRANS_A
+          s{{half * 4 + r}}_{{h}} = fma(vec4f(a0[{{u}}][{{r}}]), y{{h}}, s{{half * 4 + r}}_{{h}});
+          //% else
+          s{{half * 4 + r}}_{{h}} = fma(vec4f(a0[{{r}}][{{u}}]), y{{h}}, s{{half * 4 + r}}_{{h}});
+          //% end
+          //% end
+          //% end
+        }
         //% end
       }
       //% end

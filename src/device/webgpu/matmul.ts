@@ -214,7 +214,7 @@ function tilesDispatches(stage: Stage, { tileM, tileN }: Tiles, count: number, a
     dispatch(
       "matmul.slices",
       [epilogue, load, tiles],
-      { ...values, SLICED: true, OUT_STRIDE: n, OUT_FIRST: 0 },
+      { ...values, ...NO_EPILOGUE, SLICED: true, OUT_STRIDE: n, OUT_FIRST: 0 },
       [...inputs, scratch],
       workgroups,
     ),

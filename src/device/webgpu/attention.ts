@@ -7,15 +7,12 @@ import forwardTiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { t
 import {
   attentionGeometry,
   bindAttention,
-  checkPositions,
   dropoutValues,
   headValues,
-  planRows,
-  planTiles,
-  planValues,
   sequenceRanges,
   snippets,
 } from "./attention_layout.ts";
+import { checkPositions, planRows, planTiles, planValues } from "./attention_plan.ts";
 import type { Dispatch, Kernel } from "./kernel.ts";
 import { expandTemplate } from "./template.ts";
 

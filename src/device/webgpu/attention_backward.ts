@@ -11,15 +11,12 @@ import {
   attentionGeometry,
   bindAttention,
   bindRange,
-  checkPositions,
   dropoutValues,
   headValues,
-  planRows,
-  planTiles,
-  planValues,
   sequenceRanges,
   snippets,
 } from "./attention_layout.ts";
+import { checkPositions, planRows, planTiles, planValues } from "./attention_plan.ts";
 import type { Dispatch, Kernel } from "./kernel.ts";
 import { expandTemplate } from "./template.ts";
 

@@ -5,17 +5,8 @@
 import forwardRows from "../../../kernels/webgpu/attention_rows.wgsl" with { type: "text" };
 import forwardTiles from "../../../kernels/webgpu/attention_tiles.wgsl" with { type: "text" };
 import decode from "../../../kernels/webgpu/cached_attention.wgsl" with { type: "text" };
-import {
-  bindRange,
-  checkPositions,
-  dropoutValues,
-  headValues,
-  planRows,
-  planTiles,
-  planValues,
-  sequenceRanges,
-  snippets,
-} from "./attention_layout.ts";
+import { bindRange, dropoutValues, headValues, sequenceRanges, snippets } from "./attention_layout.ts";
+import { checkPositions, planRows, planTiles, planValues } from "./attention_plan.ts";
 import type { AdapterTraits, Dispatch, Kernel } from "./kernel.ts";
 import { expandTemplate } from "./template.ts";
 

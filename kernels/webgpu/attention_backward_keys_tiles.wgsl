@@ -10,6 +10,7 @@
 @group(0) @binding(4) var<storage, read_write> delta: array<f32>;
 //% if DROPOUT
 @group(0) @binding(5) var<storage, read_write> seed: array<u32>;
+@group(0) @binding(6) var<storage, read_write> words: array<u32>;
 //% end
 
 {{ACCESS}}
@@ -29,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let lseRow = (group.z * {{HEADS}}u + group.y) * {{SEQUENCE}}u;
 //% if DROPOUT
   let key = vec2u(seed[0], seed[1]);
-  let counter = {{STREAM}}u | (({{FIRST_SEQUENCE}}u + group.z) * {{HEADS}}u + group.y);
+  let counter = words[0] | (({{FIRST_SEQUENCE}}u + group.z) * {{HEADS}}u + group.y);
 //% end
 
 //% for n in 0..LOADS

@@ -11,6 +11,7 @@
 @group(0) @binding(5) var<storage, read_write> delta: array<f32>;
 //% if DROPOUT
 @group(0) @binding(6) var<storage, read_write> seed: array<u32>;
+@group(0) @binding(7) var<storage, read_write> words: array<u32>;
 //% end
 
 {{ACCESS}}
@@ -24,7 +25,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let end = min(first + {{LANES*PER_LANE}}u, {{SEQUENCE}}u);
 //% if DROPOUT
   let key = vec2u(seed[0], seed[1]);
-  let counter = {{STREAM}}u | (({{FIRST_SEQUENCE}}u + group.z) * {{HEADS}}u + group.y);
+  let counter = words[0] | (({{FIRST_SEQUENCE}}u + group.z) * {{HEADS}}u + group.y);
 //% end
 //% for q in 0..PER_LANE
   let i{{q}} = first + {{q*LANES}}u + lane;

@@ -11,6 +11,7 @@
 @group(0) @binding(5) var<storage, read_write> delta: array<f32>;
 //% if DROPOUT
 @group(0) @binding(6) var<storage, read_write> seed: array<u32>;
+@group(0) @binding(7) var<storage, read_write> words: array<u32>;
 //% end
 
 {{ACCESS}}
@@ -32,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let end = min(first + {{DOWN*4*GROUPS}}u, {{SEQUENCE}}u);
 //% if DROPOUT
   let key = vec2u(seed[0], seed[1]);
-  let counter = {{STREAM}}u | (({{FIRST_SEQUENCE}}u + group.z) * {{HEADS}}u + group.y);
+  let counter = words[0] | (({{FIRST_SEQUENCE}}u + group.z) * {{HEADS}}u + group.y);
 //% end
 
 //% for r in 0..OWN_LOADS

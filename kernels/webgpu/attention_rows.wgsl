@@ -16,6 +16,7 @@
 //% end
 //% if DROPOUT
 @group(0) @binding(3) var<storage, read_write> seed: array<u32>;
+@group(0) @binding(4) var<storage, read_write> words: array<u32>;
 //% end
 
 {{ACCESS}}
@@ -36,7 +37,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 //% end
 //% if DROPOUT
   let key = vec2u(seed[0], seed[1]);
-  let counter = {{STREAM}}u | (({{FIRST_SEQUENCE}}u + group.z) * {{HEADS}}u + group.y);
+  let counter = words[0] | (({{FIRST_SEQUENCE}}u + group.z) * {{HEADS}}u + group.y);
 //% end
 //% for q in 0..PER_LANE
   let i{{q}} = first + {{q*LANES}}u + lane;

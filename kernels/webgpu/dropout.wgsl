@@ -1,7 +1,7 @@
-// out = dropout(x) (+ residual): element e is kept where word e & 1 of threefry(seed, (e >> 1, STREAM)) is at least
+// out = dropout(x) (+ residual): element e is kept where word e & 1 of threefry(seed, (e >> 1, words[0])) is at least
 // THRESHOLD, and scaled by SCALE = 1 / (1 − rate).
 //
-// in:  x f32 (COUNT), residual f32 (COUNT) where RESIDUAL, seed u32 (2)
+// in:  x f32 (COUNT), residual f32 (COUNT) where RESIDUAL, seed u32 (2), words u32 (1): the stream << 20
 // out: out f32 (COUNT)
 // grid: one invocation 4 elements, 256 a workgroup. FIRST is the number of the range's first element, a multiple of 4.
 // VECTORS: whole vec4f accesses; else elements one by one, where the size is not a multiple of 4.
@@ -19,6 +19,7 @@ alias Element = f32;
 //% if RESIDUAL
 @group(0) @binding(3) var<storage, read_write> residual: array<Element>;
 //% end
+@group(0) @binding({{WORDS_BINDING}}) var<storage, read_write> words: array<u32>;
 
 @compute @workgroup_size(256)
 fn main(
@@ -32,7 +33,7 @@ fn main(
   }
   let key = vec2u(seed[0], seed[1]);
   let pair = ({{FIRST}}u >> 1u) + 2u * i;
-  let bits = vec4u(threefry(key, vec2u(pair, {{STREAM}}u)), threefry(key, vec2u(pair + 1u, {{STREAM}}u)));
+  let bits = vec4u(threefry(key, vec2u(pair, words[0])), threefry(key, vec2u(pair + 1u, words[0])));
   let kept = bits >= vec4u({{THRESHOLD}}u);
 //% if VECTORS
   var y = select(vec4f(0f), x[{{X_SKIP}}u + i] * {{SCALE}}, kept);

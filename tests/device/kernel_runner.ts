@@ -59,7 +59,7 @@ export async function openKernelRunner(): Promise<KernelRunner | null> {
       }
       device.pushErrorScope("validation");
       const dispatches = kernel.dispatches(op, used);
-      const prepared = dispatches.map(({ source, bindings, workgroups }) => {
+      const prepared = dispatches.map(({ source, bindings, words, workgroups }) => {
         let pipeline = pipelines.get(source);
         if (!pipeline) {
           const module = device.createShaderModule({ code: source });
@@ -74,6 +74,12 @@ export async function openKernelRunner(): Promise<KernelRunner | null> {
           if (size > used.maxBindingBytes) throw new Error(`a binding of ${size} bytes`);
           return { binding: index, resource: { buffer, offset, size } };
         });
+        if (words) {
+          const buffer = create(words.length);
+          buffers.set(entries, buffer);
+          device.queue.writeBuffer(buffer, 0, Uint32Array.from(words));
+          entries.push({ binding: entries.length, resource: { buffer, offset: 0, size: words.length * 4 } });
+        }
         const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
         return { pipeline, group, workgroups };
       });

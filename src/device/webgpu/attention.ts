@@ -40,11 +40,12 @@ export const attention: Kernel<"attention"> = {
     const access = snippets(values, ["qkv"], ["out"]);
     const template = plan.family === "rows" ? forwardRows : forwardTiles;
     return sequenceRanges(batch, [op.qkv], adapter).map((range): Dispatch => {
-      const { qkv, out, lse, seed, bases } = bindAttention(op, range);
+      const { qkv, out, lse, seed, words, bases } = bindAttention(op, range);
       return {
         label: `attention.${plan.family}`,
         source: expandTemplate(template, { ...values, ...bases, ACCESS: access }),
         bindings: [qkv, out, lse, ...seed],
+        ...words,
         workgroups: [Math.ceil(sequence / plan.rows), heads, range.count],
       };
     });

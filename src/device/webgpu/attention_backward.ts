@@ -45,7 +45,7 @@ export const attentionBackward: Kernel<"attentionBackward"> = {
     const queriesAccess = snippets(queriesValues, ["qkv", "out", "dout"], ["dqkv"]);
     const keysAccess = snippets(keysValues, ["qkv", "dout"], ["dqkv"]);
     return sequenceRanges(batch, [op.qkv], adapter).flatMap((range): Dispatch[] => {
-      const { qkv, out, lse, seed, bases } = bindAttention(op, range);
+      const { qkv, out, lse, seed, words, bases } = bindAttention(op, range);
       const dout = { ...out, of: op.dout };
       const dqkv = { ...qkv, of: op.dqkv };
       const { binding: delta, before } = bindRange("scratch", heads * sequence, range);
@@ -58,6 +58,7 @@ export const attentionBackward: Kernel<"attentionBackward"> = {
           ACCESS: queriesAccess,
         }),
         bindings: [qkv, out, dout, lse, dqkv, delta, ...seed],
+        ...words,
         workgroups: [Math.ceil(sequence / queriesPlan.rows), heads, range.count],
       }, {
         label: `attentionBackward.keys.${keysPlan.family}`,
@@ -67,6 +68,7 @@ export const attentionBackward: Kernel<"attentionBackward"> = {
           ACCESS: keysAccess,
         }),
         bindings: [qkv, dout, lse, dqkv, delta, ...seed],
+        ...words,
         workgroups: [Math.ceil(sequence / keysPlan.rows), heads, range.count],
       }];
     });

@@ -77,6 +77,8 @@ export function bindAttention(op: Attention | AttentionBackward, range: Sequence
     out: out.binding,
     lse: lse.binding,
     seed,
+    // Layers differ in their stream of random words alone.
+    words: dropout ? { words: [(dropout.stream << 20) >>> 0] } : {},
     bases: {
       QKV_BASE: qkv.before / unit,
       OUT_BASE: out.before / unit,
@@ -112,7 +114,6 @@ export function dropoutValues(dropout: Dropout | undefined, sequence: number): T
     DROPOUT: active,
     THRESHOLD: active ? dropoutThreshold(dropout.rate) : 0,
     KEEP_SCALE: literal(active ? 1 / (1 - dropout.rate) : 1),
-    STREAM: active ? (dropout.stream << 20) >>> 0 : 0,
     HALF_SEQUENCE: Math.ceil(sequence / 2),
   };
 }

@@ -8,7 +8,7 @@ import { persistentStorages, type Program } from "../../program/program.ts";
 import { describe, elementCount, type Storage, type Tensor } from "../../program/tensor.ts";
 import type { Device, Executable, HostArray, MemoryUse } from "../device.ts";
 import { adapterName, adapterTraits, requestAdapter, requestDevice } from "./adapter.ts";
-import { type Context, createSteps, replay } from "./executable.ts";
+import { type Context, createSteps, replay, type Steps } from "./executable.ts";
 import { collectFaults } from "./faults.ts";
 import { createHeaps } from "./heaps.ts";
 import type { AdapterTraits } from "./kernel.ts";
@@ -126,7 +126,7 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
 
   const createExecutable = (
     program: Program,
-    steps: ReturnType<typeof createSteps>,
+    steps: Steps,
     used: readonly GPUBuffer[],
   ): Executable => {
     const needed = persistentStorages([program]).map((storage) => ({
@@ -141,11 +141,12 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
         if (disposed) throw new DeviceError(`${program.name} has been disposed of`);
         const freed = needed.find(({ storage, allocation }) => storages.allocation(storage) !== allocation);
         if (freed) throw new DeviceError(`${program.name} uses ${freed.storage.name}, which has been freed`);
-        faults.watch(`running ${program.name}`, () => replay(device, program.name, steps, times));
+        faults.watch(`running ${program.name}`, () => replay(device, program.name, steps.list, times));
       },
       [Symbol.dispose]() {
         if (disposed) return;
         disposed = true;
+        steps[Symbol.dispose]();
         heaps.release(used);
       },
     };
@@ -164,6 +165,7 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
       const added = persistentStorages(programs).filter((storage) => !storages.has(storage));
       const sizes = heapSizes(plans);
       const acquired: GPUBuffer[][] = [];
+      const made: Steps[] = [];
       try {
         const executables = await faults.guard("compiling", () => {
           for (const storage of added) storages.ensure(storage);
@@ -171,13 +173,16 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
             // Each executable counts as a user of all heaps, so that they stay as long as any of this call lives.
             const used = heaps.acquire(sizes);
             acquired.push(used);
-            return { program, used, steps: createSteps(program, plans[i], used, context) };
+            const steps = createSteps(program, { plan: plans[i], heaps: used }, context);
+            made.push(steps);
+            return { program, used, steps };
           });
         });
         pipelines.keep();
         return executables.map(({ program, steps, used }) => createExecutable(program, steps, used));
       } catch (error) {
         pipelines.drop();
+        for (const steps of made) steps[Symbol.dispose]();
         for (const used of acquired) heaps.release(used);
         for (const storage of added) storages.free(storage);
         throw error;

@@ -74,11 +74,12 @@ export const dropout: Kernel<"dropout"> = {
           FIRST: range.first,
           RANDOM: random,
           RESIDUAL: residual !== undefined,
-          STREAM: (stream << 20) >>> 0,
+          WORDS_BINDING: bindings.length + 1,
           THRESHOLD: Math.min(dropoutThreshold(rate), 0xffffffff),
           SCALE: float(1 / (1 - rate)),
         }),
         bindings: [{ of: seed }, ...bindings],
+        words: [(stream << 20) >>> 0],
         workgroups: grid(Math.ceil(count / 256), adapter),
       };
     });

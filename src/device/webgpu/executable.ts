@@ -27,50 +27,83 @@ export interface Context {
   readonly pipelines: Pipelines;
 }
 
-/** Makes a Program's steps: synchronous, so that the caller can hold error scopes around it. */
-export function createSteps(program: Program, plan: MemoryPlan, heaps: readonly GPUBuffer[], context: Context): Step[] {
-  return program.ops.flatMap((op, index) => {
-    const dispatches = dispatchesOf(op, context.traits);
-    const flops = opCost(op).flops / dispatches.length;
-    return dispatches.map((dispatch) => createStep(dispatch, op, index, plan, heaps, context, flops));
-  });
+export interface Steps extends Disposable {
+  readonly list: readonly Step[];
 }
 
-function createStep(
-  dispatch: Dispatch,
-  op: Op,
-  index: number,
-  plan: MemoryPlan,
-  heaps: readonly GPUBuffer[],
-  context: Context,
-  flops: number,
-): Step {
-  const { device, traits, pipelines } = context;
-  const { workgroups, label } = dispatch;
-  if (workgroups.some((count) => count < 1 || count > traits.maxWorkgroupsPerDimension)) {
-    throw new DeviceError(`${label} (${op.kind}) asks for a grid of [${workgroups}] workgroups`, {
-      expected: `1 to ${traits.maxWorkgroupsPerDimension} in each dimension`,
-    });
-  }
-  const { pipeline, layout } = pipelines.get(dispatch);
-  const entries = dispatch.bindings.map((binding, i): GPUBindGroupEntry => {
-    const resource = resolve(binding, index, plan, heaps, context);
-    if (resource.size > traits.maxBindingBytes) {
-      throw new DeviceError(`binding ${i} of ${label} takes ${resource.size} bytes`, {
-        expected: `at most ${traits.maxBindingBytes} bytes on this adapter`,
-      });
-    }
-    return { binding: i, resource };
+/** Where a Program's activations lie. */
+export interface Places {
+  readonly plan: MemoryPlan;
+  readonly heaps: readonly GPUBuffer[];
+}
+
+/** Bytes between the words of two dispatches: the alignment of bindings. */
+const WORDS_STRIDE = 256;
+
+/** Makes a Program's steps: synchronous, so that the caller can hold error scopes around it. */
+export function createSteps(program: Program, places: Places, context: Context): Steps {
+  const dispatches = program.ops.flatMap((op, index) => {
+    const list = dispatchesOf(op, context.traits);
+    const flops = opCost(op).flops / list.length;
+    return list.map((dispatch) => ({ op, index, dispatch, flops }));
   });
-  return { pipeline, group: device.createBindGroup({ label, layout, entries }), workgroups, flops };
+  const words = placeWords(dispatches.map(({ dispatch }) => dispatch), context.device);
+  try {
+    const list = dispatches.map(({ op, index, dispatch, flops }): Step => {
+      checkGrid(dispatch, op, context.traits);
+      const { pipeline, layout } = context.pipelines.get(dispatch);
+      const entries = dispatch.bindings.map((binding, i): GPUBindGroupEntry => {
+        const resource = resolve(binding, index, places, context);
+        if (resource.size > context.traits.maxBindingBytes) {
+          throw new DeviceError(`binding ${i} of ${dispatch.label} takes ${resource.size} bytes`, {
+            expected: `at most ${context.traits.maxBindingBytes} bytes on this adapter`,
+          });
+        }
+        return { binding: i, resource };
+      });
+      const own = words.of(dispatch);
+      if (own) entries.push({ binding: entries.length, resource: own });
+      const group = context.device.createBindGroup({ label: dispatch.label, layout, entries });
+      return { pipeline, group, workgroups: dispatch.workgroups, flops };
+    });
+    return { list, [Symbol.dispose]: words.destroy };
+  } catch (error) {
+    words.destroy();
+    throw error;
+  }
+}
+
+/** Writes the words of all dispatches into one buffer. */
+function placeWords(dispatches: readonly Dispatch[], device: GPUDevice) {
+  const offsets = new Map<Dispatch, number>();
+  for (const dispatch of dispatches) if (dispatch.words) offsets.set(dispatch, offsets.size * WORDS_STRIDE);
+  if (offsets.size === 0) return { of: () => undefined, destroy() {} };
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+  const buffer = device.createBuffer({ label: "words", size: offsets.size * WORDS_STRIDE, usage });
+  const data = new Uint32Array(offsets.size * WORDS_STRIDE / 4);
+  for (const [{ words = [] }, offset] of offsets) data.set(words, offset / 4);
+  device.queue.writeBuffer(buffer, 0, data);
+  return {
+    of(dispatch: Dispatch): GPUBufferBinding | undefined {
+      const offset = offsets.get(dispatch);
+      return offset === undefined ? undefined : { buffer, offset, size: WORDS_STRIDE };
+    },
+    destroy: () => buffer.destroy(),
+  };
+}
+
+function checkGrid({ label, workgroups }: Dispatch, op: Op, traits: AdapterTraits): void {
+  if (workgroups.every((count) => count >= 1 && count <= traits.maxWorkgroupsPerDimension)) return;
+  throw new DeviceError(`${label} (${op.kind}) asks for a grid of [${workgroups}] workgroups`, {
+    expected: `1 to ${traits.maxWorkgroupsPerDimension} in each dimension`,
+  });
 }
 
 /** A binding as a range of a buffer. */
 function resolve(
   { of, offset = 0, elements }: Binding,
   index: number,
-  plan: MemoryPlan,
-  heaps: readonly GPUBuffer[],
+  { plan, heaps }: Places,
   { storages }: Context,
 ): { buffer: GPUBuffer; offset: number; size: number } {
   if (of === "scratch") {

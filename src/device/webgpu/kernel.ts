@@ -44,6 +44,11 @@ export interface Dispatch {
   /** Complete WGSL with the entry point `main`. */
   readonly source: string;
   readonly bindings: readonly Binding[];
+  /**
+   * u32 numbers that tell apart dispatches of one source, bound after `bindings` as `array<u32>`: what differs from layer to
+   * layer belongs here, since every source is a pipeline to compile.
+   */
+  readonly words?: readonly number[];
   readonly workgroups: readonly [number, number, number];
 }
 

@@ -31,9 +31,10 @@ export function createPipelines(device: GPUDevice): Pipelines {
   };
 
   return {
-    get({ label, source, bindings }) {
-      const layout = layoutOf(bindings.length);
-      const key = `${bindings.length}\n${source}`;
+    get({ label, source, bindings: { length }, words }) {
+      const bindings = length + (words ? 1 : 0);
+      const layout = layoutOf(bindings);
+      const key = `${bindings}\n${source}`;
       let pipeline = kept.get(key) ?? fresh.get(key);
       if (!pipeline) {
         const module = device.createShaderModule({ label, code: source });

@@ -138,6 +138,8 @@ function dispatch(
 function registersDispatch({ shape, inputs, outputs, values }: Stage, variant: Registers): Dispatch {
   const { rows, group, lanes, subgroups } = variant;
   const spread = subgroups ? lanes : 1;
+  const left = values.PRE ? "pre" : values.ACCUMULATE || values.CARRIED ? "" : "out";
+  const epilogues = values.PRE || values.GELU || values.RESIDUAL;
   return dispatch(
     "matmul.registers",
     [epilogue, load, registers],
@@ -147,6 +149,8 @@ function registersDispatch({ shape, inputs, outputs, values }: Stage, variant: R
       GROUP: group,
       LANES: lanes,
       SUBGROUPS: subgroups,
+      DEFERRED: !!epilogues && left !== "",
+      LEFT: left,
       SPREAD: spread,
       LANE: subgroups ? "lane" : "0u",
       SHARE: subgroups ? "subgroupBroadcast" : "own",

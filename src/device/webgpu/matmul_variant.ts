@@ -59,10 +59,10 @@ export function chooseVariant(shape: MatmulShape, adapter: AdapterTraits): Varia
   return shape.m <= THIN_ROWS ? chooseThin(shape) : chooseTiles(shape, adapter);
 }
 
-function chooseRegisters({ m }: MatmulShape, adapter: AdapterTraits): Registers {
+function chooseRegisters({ m, n }: MatmulShape, adapter: AdapterTraits): Registers {
   const lanes = adapter.subgroupSize ?? 0;
   if (lanes < 4) return { kind: "registers", rows: m <= 8 ? 8 : 16, group: 2, lanes: 8, subgroups: false };
-  const rows = m <= 8 ? 8 : m <= 16 ? 16 : m <= 32 ? 32 : 64;
+  const rows = m <= 8 ? 8 : m <= 16 ? 16 : m <= 32 || n % 4 !== 0 ? 32 : 64;
   return { kind: "registers", rows, group: 2, lanes, subgroups: true };
 }
 

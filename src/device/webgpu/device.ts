@@ -52,6 +52,11 @@ function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / 1e6)} MB`;
 }
 
+function describeUse({ persistentBytes, activationBytes }: MemoryUse): string {
+  return `${megabytes(persistentBytes)} for parameters and other lasting tensors and ` +
+    `${megabytes(activationBytes)} for activations`;
+}
+
 function limitTraits(own: AdapterTraits, options: WebGpuOptions): AdapterTraits {
   const smaller = (name: "maxBindingBytes" | "maxBufferBytes" | "maxWorkgroupsPerDimension") =>
     Math.min(own[name], options[name] ?? Infinity);
@@ -105,14 +110,14 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
     }
   };
 
-  const refuseOversized = ({ persistentBytes, activationBytes }: MemoryUse) => {
+  const refuseOversized = (use: MemoryUse) => {
     const available = software ? availableBytes() : Infinity;
-    if (persistentBytes + activationBytes <= available) return;
-    throw new DeviceError(
-      `the plan needs ${megabytes(persistentBytes)} for parameters and other lasting tensors and ` +
-        `${megabytes(activationBytes)} for activations`,
-      { where: name, expected: `at most ${megabytes(available)}, the memory available`, hint: MEMORY_HINT },
-    );
+    if (use.persistentBytes + use.activationBytes <= available) return;
+    throw new DeviceError(`the plan needs ${describeUse(use)}`, {
+      where: name,
+      expected: `at most ${megabytes(available)}, the memory available`,
+      hint: MEMORY_HINT,
+    });
   };
 
   const ensure = (tensor: Tensor) => {
@@ -161,13 +166,14 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
     async compile(programs) {
       check("compile");
       const plans = programs.map(planOf);
-      refuseOversized(memoryUse(programs, plans));
+      const use = memoryUse(programs, plans);
+      refuseOversized(use);
       const added = persistentStorages(programs).filter((storage) => !storages.has(storage));
       const sizes = heapSizes(plans);
       const acquired: GPUBuffer[][] = [];
       const made: Steps[] = [];
       try {
-        const executables = await faults.guard("compiling", () => {
+        const executables = await faults.guard(`compiling a plan of ${describeUse(use)}`, () => {
           for (const storage of added) storages.ensure(storage);
           return programs.map((program, i) => {
             // Each executable counts as a user of all heaps, so that they stay as long as any of this call lives.

@@ -103,11 +103,15 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
   });
 
   /** Refuses calls that would change what a read in several parts has not copied yet. */
-  const check = (call: string) => {
-    faults.check();
+  const refuseDuringRead = (call: string) => {
     if (longReads > 0) {
       throw new DeviceError(`${call} was called during a large read`, { hint: "await the read first" });
     }
+  };
+
+  const check = (call: string) => {
+    faults.check();
+    refuseDuringRead(call);
   };
 
   const refuseOversized = (use: MemoryUse) => {
@@ -251,7 +255,7 @@ export async function openWebGpuDevice(options: WebGpuOptions = {}): Promise<Web
     },
 
     free(list: readonly Storage[]) {
-      check("free");
+      refuseDuringRead("free");
       for (const storage of list) storages.free(storage);
     },
 

@@ -3,6 +3,7 @@
  * adapters, and cuts forced by small bindings, run on the adapter at hand.
  */
 import type { HostArray } from "../../src/device/device.ts";
+import { adapterTraits, requestDevice } from "../../src/device/webgpu/adapter.ts";
 import type { AdapterTraits, Dispatch, Kernel } from "../../src/device/webgpu/kernel.ts";
 import { operands, type OpKind, type OpOf, writes } from "../../src/program/op.ts";
 import { alignUp, elementCount } from "../../src/program/tensor.ts";
@@ -24,23 +25,8 @@ export interface KernelRunner {
 export async function openKernelRunner(): Promise<KernelRunner | null> {
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) return null;
-  const { limits } = adapter;
-  const device = await adapter.requestDevice({
-    requiredLimits: {
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-      maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
-    },
-  });
-  const own: AdapterTraits = {
-    maxBindingBytes: limits.maxStorageBufferBindingSize,
-    maxBufferBytes: limits.maxBufferSize,
-    maxWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
-    maxInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
-    maxWorkgroupBytes: limits.maxComputeWorkgroupStorageSize,
-    software: true,
-  };
+  const device = await requestDevice(adapter);
+  const own = adapterTraits(adapter, device);
   const pipelines = new Map<string, GPUComputePipeline>();
   const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
   return {

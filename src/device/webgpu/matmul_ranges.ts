@@ -23,7 +23,7 @@ const MOST_K = 2 ** 17;
 
 /**
  * The parts of a matmul, in the order in which they must run. Most have one.
- * @throws {DeviceError} where 64 rows of an operand are larger than a binding may be.
+ * @throws {DeviceError} where the fewest rows that can be bound, at most 64, are larger than a binding may be.
  */
 export function matmulParts({ m, n, k, transA, transB }: MatmulShape, adapter: AdapterTraits): MatmulPart[] {
   const elements = Math.floor(adapter.maxBindingBytes / 4);
@@ -44,14 +44,21 @@ function ranges(count: number, lengths: readonly number[], elements: number, mos
   let step = Math.min(count, most);
   for (const length of lengths) step = Math.min(step, Math.floor(elements / length));
   if (step < count) {
-    if (step < ALIGNMENT) {
-      throw new DeviceError(`${ALIGNMENT} rows of ${Math.max(...lengths)} elements do not fit one binding`, {
+    // Every range must start at a bindable element of each operand, and at a multiple of 4 for loads of vec4f.
+    const multiple = lengths.reduce((most, length) => Math.max(most, ALIGNMENT / commonPowerOf2(length)), 4);
+    if (step < multiple) {
+      throw new DeviceError(`${multiple} rows of ${Math.max(...lengths)} elements do not fit one binding`, {
         expected: `at most ${elements * 4} bytes on this adapter`,
       });
     }
-    step -= step % ALIGNMENT;
+    step -= step % multiple;
   }
   const found: Range[] = [];
   for (let first = 0; first < count; first += step) found.push({ first, count: Math.min(step, count - first) });
   return found;
+}
+
+/** The largest power of 2, up to ALIGNMENT, that divides `length`. */
+function commonPowerOf2(length: number): number {
+  return Math.min(ALIGNMENT, length & -length);
 }

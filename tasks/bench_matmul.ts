@@ -2,7 +2,7 @@
  * Measures matrix products on the WebGPU adapter at hand: billions of floating-point operations a second by shape, layout and
  * kernel, and the share of time a first use takes for compiling.
  *
- *     deno run -A tasks/bench_matmul.ts [--family software|gpu] [--ms 300] [M N K]
+ *     deno run -A tasks/bench_matmul.ts [--family software|gpu] [--ms 600] [M N K]
  */
 import { parseArgs } from "node:util";
 import { adapterName, adapterTraits, requestAdapter, requestDevice } from "../src/device/webgpu/adapter.ts";
@@ -87,8 +87,9 @@ async function measure(op: Matmul, { device, traits, milliseconds }: Bench): Pro
   };
   await run(1);
   const compileMs = performance.now() - started;
-  // Waiting costs up to 11 ms in Deno, so a batch takes much longer than that.
-  const times = Math.max(1, Math.ceil(milliseconds / 3 / await run(1)));
+  // Waiting costs up to 11 ms in Deno, so a batch must take much longer than that.
+  let times = 1;
+  for (let each = await run(1); each * times < milliseconds / 3; each = await run(times)) times *= 4;
   let best = Infinity;
   for (let i = 0; i < 3; i++) best = Math.min(best, await run(times));
   for (const buffer of buffers.values()) buffer.destroy();
@@ -113,7 +114,7 @@ function describeVariant(variant: Variant): string {
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     args: Deno.args,
-    options: { family: { type: "string" }, ms: { type: "string", default: "300" } },
+    options: { family: { type: "string" }, ms: { type: "string", default: "600" } },
     allowPositionals: true,
   });
   const adapter = await requestAdapter();

@@ -1,6 +1,7 @@
 // Matmul for software adapters: a subgroup computes ROWS rows by 4 · LANES columns with every sum in a register, no shared memory.
 //
-// a (M, K) or (K, M), b (K, N) or (N, K), out (M, N), all f32. Grid: (⌈N / (4 · LANES)⌉, ⌈M / ROWS⌉), one subgroup each.
+// a (M, K) or (K, M), b (K, N) or (N, K), out (M, N), all f32. One subgroup each in a grid of ⌈N / (4 · LANES)⌉ by ⌈M / ROWS⌉.
+// Neighbours in the grid share columns of b where b's rows are scattered over k, so that its pages stay in reach; else rows of a.
 // Lane l owns columns 4l to 4l + 3. lavapipe turns a load from a buffer into a branch and a scalar load for every lane, whatever
 // the addresses, so loads must be few: a lane reads four elements of a for the whole subgroup, and each is handed round by a
 // broadcast, one instruction. Sums go in row groups of GROUP: LLVM keeps the order of the source, and GROUP · 4 sums fit the 16
@@ -34,8 +35,8 @@ fn left(m: u32, n: u32) -> vec4f {
 
 @compute @workgroup_size({{LANES}})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let m = group.y * {{ROWS}}u;
-  let n = (group.x * {{LANES}}u + lane) * 4u;
+  let m = group.{{AXIS_M}} * {{ROWS}}u;
+  let n = (group.{{AXIS_N}} * {{LANES}}u + lane) * 4u;
   let initial = start(n);
   //% for r in 0..ROWS
   var s{{r}} = initial;

@@ -138,6 +138,8 @@ function dispatch(
 function registersDispatch({ shape, inputs, outputs, values }: Stage, variant: Registers): Dispatch {
   const { rows, group, lanes, subgroups } = variant;
   const spread = subgroups ? lanes : 1;
+  const groupsM = Math.ceil(shape.m / rows);
+  const groupsN = Math.ceil(shape.n / (4 * lanes));
   const left = values.PRE ? "pre" : values.ACCUMULATE || values.CARRIED ? "" : "out";
   const epilogues = values.PRE || values.GELU || values.RESIDUAL;
   return dispatch(
@@ -151,13 +153,15 @@ function registersDispatch({ shape, inputs, outputs, values }: Stage, variant: R
       SUBGROUPS: subgroups,
       DEFERRED: !!epilogues && left !== "",
       LEFT: left,
+      AXIS_M: shape.transB ? "y" : "x",
+      AXIS_N: shape.transB ? "x" : "y",
       SPREAD: spread,
       LANE: subgroups ? "lane" : "0u",
       SHARE: subgroups ? "subgroupBroadcast" : "own",
       GATHERS: Math.ceil(rows / spread / (shape.transA ? 4 : 1)),
     },
     [...inputs, ...outputs],
-    [Math.ceil(shape.n / (4 * lanes)), Math.ceil(shape.m / rows), 1],
+    shape.transB ? [groupsN, groupsM, 1] : [groupsM, groupsN, 1],
   );
 }
 

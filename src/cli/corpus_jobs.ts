@@ -1,5 +1,6 @@
 /** The two long jobs over a corpus, with progress on stderr: learning a vocabulary, and writing token files. */
 
+import type { Document } from "../corpus/document.ts";
 import { readCorpus } from "../corpus/read.ts";
 import type { CorpusReport } from "../corpus/report.ts";
 import { buildTokenFile } from "../dataset/build.ts";
@@ -70,10 +71,19 @@ export async function learnVocabulary(
   }
 }
 
+export interface TokenFileJob {
+  tokenizer: Tokenizer;
+  /** Path and first part of the names of the files. */
+  prefix: string;
+  appendEos: boolean;
+  /** Changes the order of the documents; they keep it where absent. */
+  arrange?: (documents: AsyncIterable<Document>) => AsyncIterable<Document>;
+}
+
 /** Encodes a corpus into `<prefix>_ids.npy`, `<prefix>_idx.npz` and `<prefix>_meta.json`. */
 export async function writeTokens(
   reading: Reading,
-  { tokenizer, prefix, appendEos }: { tokenizer: Tokenizer; prefix: string; appendEos: boolean },
+  { tokenizer, prefix, appendEos, arrange = (documents) => documents }: TokenFileJob,
   outside: Outside,
 ): Promise<{ meta: TokenFileMeta; report: CorpusReport }> {
   using progress = startProgress({ label: "tokenizing", unit: "bytes" }, stderrProgressOutput());
@@ -85,7 +95,7 @@ export async function writeTokens(
       progress.update(bytesRead, { total: totalBytes, extra: `${formatCount(tokens)} tokens` }),
   );
   const meta = await buildTokenFile({
-    documents,
+    documents: arrange(documents),
     tokenizer,
     prefix,
     appendEos,

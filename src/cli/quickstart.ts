@@ -5,6 +5,8 @@
  */
 
 import { checkpointSteps } from "../checkpoint/find.ts";
+import type { Document } from "../corpus/document.ts";
+import { keyedPermutation } from "../dataset/order.ts";
 import { UserError } from "../errors.ts";
 import { tokenFilePaths } from "../dataset/meta.ts";
 import { loadTokenizer } from "../tokenizer/load.ts";
@@ -71,7 +73,7 @@ export async function runQuickstart(options: TrainOptions, context: CommandConte
     }
     const { meta } = await writeTokens(
       reading,
-      { tokenizer: await loadTokenizer(tokenizer), prefix, appendEos: true },
+      { tokenizer: await loadTokenizer(tokenizer), prefix, appendEos: true, arrange: mixed },
       context,
     );
     context.note(
@@ -103,6 +105,16 @@ export async function runQuickstart(options: TrainOptions, context: CommandConte
       `Everything of the quickstart is in ${root}/; without that folder, it begins anew.`,
     ].join("\n"),
   );
+}
+
+/**
+ * The documents in an order of no meaning, the same every time: the validation part is the end of the data, and should hold
+ * both languages. The quickstart's corpus fits in memory many times over.
+ */
+async function* mixed(documents: AsyncIterable<Document>): AsyncGenerator<Document> {
+  const all = await Array.fromAsync(documents);
+  const order = keyedPermutation(Math.max(1, all.length), 1234, 0);
+  for (let i = 0; i < all.length; i++) yield all[order.at(i)];
 }
 
 /** The user's options where given, the quickstart's elsewhere. */

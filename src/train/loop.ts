@@ -45,7 +45,7 @@ const MAX_STEPS_AHEAD = 8;
 /**
  * Trains until `maxSteps`, or until `signal` aborts: then the step under way is finished and saved.
  * @returns the last step done
- * @throws {DeviceError} for what the device reports; {Error} where the loss is no longer a finite number.
+ * @throws {DeviceError} for what the device reports; {DivergenceError} where loss or gradient are no longer finite.
  */
 export async function runTraining(
   trainer: Trainer,
@@ -77,7 +77,7 @@ export async function runTraining(
           stepMs: elapsed / stepsSinceMark,
         });
       }
-      if (!Number.isFinite(result.loss)) throw new LossError(step, result.loss);
+      checkFinite(step, result);
       [mark, stepsSinceMark] = [performance.now(), 0];
     } else if (step % MAX_STEPS_AHEAD === 0) {
       await trainer.result();
@@ -95,15 +95,24 @@ export async function runTraining(
     // Lets signals and timers be heard between steps, even where nothing else is awaited.
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
-  if (saved < step) await events.onSave(step);
+  if (saved < step) {
+    checkFinite(step, await trainer.result());
+    await events.onSave(step);
+  }
   return step;
 }
 
-/** The loss became NaN or infinite. */
-export class LossError extends CodekilnError {
-  override name = "LossError";
-  constructor(step: number, loss: number) {
-    super(`the loss is ${loss}`, {
+/** An infinite gradient spoils the weights one step before the loss tells. */
+function checkFinite(step: number, { loss, gradNorm }: StepResult): void {
+  if (!Number.isFinite(loss)) throw new DivergenceError(step, `the loss is ${loss}`);
+  if (!Number.isFinite(gradNorm)) throw new DivergenceError(step, `the norm of the gradient is ${gradNorm}`);
+}
+
+/** The loss or the gradient became NaN or infinite. */
+export class DivergenceError extends CodekilnError {
+  override name = "DivergenceError";
+  constructor(step: number, what: string) {
+    super(what, {
       where: `step ${step}`,
       expected: "a finite number",
       hint: "a lower --max_lr or a longer --warmup_rate usually helps; checkpoints before this step are kept",

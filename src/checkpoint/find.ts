@@ -1,5 +1,6 @@
 /** Finds checkpoints in a run's folder: `model_<step>/`, newest last. */
 import { UserError } from "../errors.ts";
+import { reason } from "../files.ts";
 
 /** The checkpoint folder of a step. */
 export function checkpointPath(outputDir: string, step: number): string {
@@ -15,7 +16,9 @@ export function checkpointSteps(outputDir: string): number[] {
       if (isDirectory && step !== undefined) steps.push(Number(step));
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof Deno.errors.NotFound)) {
+      throw new UserError(`not a folder that can be read: ${reason(error)}`, { where: outputDir, cause: error });
+    }
   }
   return steps.sort((a, b) => a - b);
 }

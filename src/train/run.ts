@@ -14,6 +14,7 @@ import { readBatch } from "../dataset/batch.ts";
 import { type Dataset, type DatasetPart, openDataset } from "../dataset/dataset.ts";
 import type { Device } from "../device/device.ts";
 import { UserError } from "../errors.ts";
+import { partialName, reason } from "../files.ts";
 import { initialValues } from "../model/parameters.ts";
 import { createModel, type ModelTensors } from "../model/training_programs.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -82,8 +83,13 @@ export async function train(
   const { inputDir, outputDir, split, model: modelOptions, seed } = options;
   const { maxSeqLen } = modelOptions;
   const parts = split[1] > 0 ? ["train", "valid"] as const : ["train"] as const;
-  using dataset = await openDataset(inputDir, { maxSeqLen, split, seed, parts });
-  const choice = chooseModel(modelOptions, dataset);
+  const description = { maxSeqLen, split, seed, parts };
+  const choice = await openDataset(inputDir, description).then((opened) => {
+    using dataset = opened;
+    return chooseModel(modelOptions, dataset);
+  });
+  // Opened again with the vocabulary: files without a description may hold any ids.
+  using dataset = await openDataset(inputDir, { ...description, vocabSize: choice.config.vocabSize });
   const model = createModel(choice.config);
   const tokenizer = await tokenizerOf(dataset);
   if (tokenizer && tokenizer.vocabSize > model.config.vocabSize) {
@@ -98,7 +104,7 @@ export async function train(
     run: describeRun(options, model, dataset),
   });
   const notes = resumed ? compareRuns(resumed.state, state(0)) : [];
-  await Deno.mkdir(outputDir, { recursive: true });
+  makeOutputFolder(outputDir);
 
   await using device = await openDevice();
   using trainer = await createTrainer(device, model, { ...options, sequence: maxSeqLen });
@@ -150,6 +156,18 @@ export async function train(
 /** A dataset's part as a source of samples. */
 export function sourceOf(part: DatasetPart): SampleSource {
   return { samples: part.samples, readBatch: (first, count) => readBatch(part, first, count) };
+}
+
+/** Makes the output folder and sees that it can be written, so that no checkpoint fails after hours. */
+function makeOutputFolder(outputDir: string): void {
+  const probe = partialName(`${outputDir}/metrics.jsonl`);
+  try {
+    Deno.mkdirSync(outputDir, { recursive: true });
+    Deno.writeFileSync(probe, new Uint8Array());
+    Deno.removeSync(probe);
+  } catch (cause) {
+    throw new UserError(`cannot be written to: ${reason(cause)}`, { where: `--output_dir ${outputDir}`, cause });
+  }
 }
 
 function writeInitialWeights(device: Device, model: ModelTensors, seed: number): void {

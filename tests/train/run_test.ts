@@ -124,3 +124,20 @@ Deno.test("a run refuses to resume with another seed, batch or data", () =>
     const model = { ...tinyOptions(folder, "").model, vocabSize: 257 };
     await assertFails(resume({ model, split: [1, 0, 0] }), "--input_dir", "the data have changed");
   }));
+
+Deno.test("ids outside of the model's vocabulary are an error with their place, also where the data have no description", () =>
+  withFolder(async (folder) => {
+    await Deno.remove(`${folder}/data/tiny_meta.json`);
+    const model = { ...tinyOptions(folder, "").model, vocabSize: 100 };
+    const noTokenizer = () => Promise.resolve(null);
+    const run = () => train(reference.open, tinyOptions(folder, "out", { model }), noTokenizer, quietly(), never);
+    await assertFails(run, "token id", "tiny_ids.npy, byte");
+  }));
+
+Deno.test("an output folder that cannot be written is refused before the first step", () =>
+  withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/file`, "");
+    await assertFails(() => runOnReference(tinyOptions(folder, "file")), "not a folder", `${folder}/file`);
+    await Deno.symlink("/nowhere/at/all", `${folder}/link`);
+    await assertFails(() => runOnReference(tinyOptions(folder, "link")), "--output_dir", "cannot be written to");
+  }));

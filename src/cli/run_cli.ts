@@ -39,7 +39,8 @@ export async function runCli(program: Program, args: readonly string[]): Promise
     await prepared.run({
       signal: stop.signal,
       get stdin() {
-        return Deno.stdin.readable;
+        // A stop also ends the waiting for input that may never come.
+        return Deno.stdin.readable.pipeThrough(new TransformStream(), { signal: stop.signal });
       },
       write: writeStdout,
       note: noteStderr,

@@ -34,6 +34,10 @@ const commands = [
         await aborted(context.signal);
         context.signal.throwIfAborted();
       }
+      if (values.how === "listen") {
+        await context.write("ready\n");
+        for await (const chunk of context.stdin) await context.write(chunk);
+      }
       if (values.how === "hang") {
         await context.write("ready\n");
         await new Promise((resolve) => setTimeout(resolve, 60_000));
@@ -135,4 +139,19 @@ Deno.test("a reader of stdout that goes away ends the program quietly", async ()
   await reader.cancel();
   assert.equal(await new Response(child.stderr).text(), "");
   assert.equal((await child.status).code, 0);
+});
+
+Deno.test("a stop ends a command that waits for input", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "--no-check", new URL(import.meta.url).pathname, "behave", "--how", "listen"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  child.kill("SIGINT");
+  const { code } = await child.status;
+  await Promise.all([child.stdin.abort(), reader.cancel(), child.stderr.cancel()]);
+  assert.equal(code, 130);
 });

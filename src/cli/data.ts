@@ -2,6 +2,8 @@
 
 import { dirname } from "node:path";
 import { tokenFilePaths } from "../dataset/meta.ts";
+import { UserError } from "../errors.ts";
+import { reason } from "../files.ts";
 import { loadTokenizer } from "../tokenizer/load.ts";
 import type { CommandContext } from "./command.ts";
 import { writeTokens } from "./corpus_jobs.ts";
@@ -34,6 +36,13 @@ const dataOptionTable = optionTable({
     group: "Writing",
     help: "Do not put an end-of-text token behind each document",
   },
+  workers: {
+    type: "integer",
+    default: 1,
+    min: 1,
+    group: "Writing",
+    help: "Threads that encode; more than 1 are not there yet, refused",
+  },
   json: { type: "boolean", default: false, group: "Writing", help: "Print the result as a JSON object" },
 });
 
@@ -64,8 +73,16 @@ export const dataCommand = defineCommand({
 async function writeData(options: OptionValues<typeof dataOptionTable>, context: CommandContext): Promise<void> {
   const started = performance.now();
   const prefix = options.output_prefix;
+  if (options.workers > 1) {
+    throw new UserError("encoding with several threads is not there yet", {
+      where: `--workers ${options.workers}`,
+      expected: "1",
+    });
+  }
   const tokenizer = await loadTokenizer(options.tokenizer);
-  await Deno.mkdir(dirname(prefix), { recursive: true });
+  await Deno.mkdir(dirname(prefix), { recursive: true }).catch((cause) => {
+    throw new UserError(`cannot make the folder: ${reason(cause)}`, { where: `--output_prefix ${prefix}`, cause });
+  });
   const { meta, report } = await writeTokens(options, { tokenizer, prefix, appendEos: options.append_eos }, context);
   const files = Object.values(tokenFilePaths(prefix));
   const bytesPerToken = meta.text_bytes / meta.tokens;

@@ -109,3 +109,15 @@ Deno.test("encode refuses bytes that are no text", async () => {
   const stdin = new Blob([new Uint8Array([0x61, 0xff])]).stream();
   await assert.rejects(run(tokenizerEncodeCommand, ["--tokenizer", "gpt2"], { stdin }), UserError);
 });
+
+Deno.test("several workers are refused, and an output folder that cannot be made is the user's mistake", async () => {
+  await withFolder(async (folder) => {
+    const data = (prefix: string, ...more: string[]) =>
+      run(dataCommand, [
+        ...["--input", `${folder}/code`, "--tokenizer", "gpt2", "--output_prefix", `${folder}/${prefix}`, ...more],
+      ]);
+    await data("one", "--workers", "1");
+    await assert.rejects(data("two", "--workers", "2"), { name: "UserError", message: /--workers 2: .*not there yet/ });
+    await assert.rejects(data("code/one.py/x"), { name: "UserError", message: /--output_prefix/ });
+  });
+});

@@ -46,6 +46,9 @@ const QUICKSTART_OPTIONS = {
   split: [98, 2, 0],
 } as const;
 
+/** What a preset or a checkpoint settles by itself. */
+const MODEL_SIZES: ReadonlySet<string> = new Set(["num_layers", "hidden_size", "num_heads"]);
+
 const VOCAB_SIZE = 2048;
 
 const PROMPTS = ["def __init__(self", "import ", "#include <"];
@@ -81,15 +84,10 @@ export async function runQuickstart(options: TrainOptions, context: CommandConte
         `${formatCount(meta.tokens)} tokens, ${(meta.text_bytes / meta.tokens).toFixed(2)} bytes a token`,
     );
   }
-  const merged = mergeOptions(options);
+  const merged = quickstartOptions(options);
   const outputDir = options.given.has("output_dir") ? options.output_dir : run;
   const resume = checkpointSteps(outputDir).length > 0;
-  const { given: _given, ...values } = merged;
-  const result = await trainWithReports(
-    { ...merged, input_dir: data, output_dir: outputDir, resume },
-    { ...values, input_dir: data, output_dir: outputDir },
-    context,
-  );
+  const result = await trainWithReports({ ...merged, input_dir: data, output_dir: outputDir, resume }, context);
   if (context.signal.aborted) return;
   context.note(`quickstart: ${formatDuration(performance.now() - started)} in all; what the model writes:\n`);
   await writeContinuations(result.checkpoint, PROMPTS, { ...merged, maxNew: 96 }, context);
@@ -118,9 +116,18 @@ async function* mixed(documents: AsyncIterable<Document>): AsyncGenerator<Docume
 }
 
 /** The user's options where given, the quickstart's elsewhere. */
-function mergeOptions(options: TrainOptions): TrainOptions {
-  const own = Object.entries(QUICKSTART_OPTIONS).filter(([name]) => !options.given.has(name));
+export function quickstartOptions(options: TrainOptions): TrainOptions {
+  const { given } = options;
+  const own = Object.entries(QUICKSTART_OPTIONS).filter(([name]) =>
+    !given.has(name) && !(given.has("model_name_or_path") && MODEL_SIZES.has(name))
+  );
   const merged: TrainOptions = { ...options, ...Object.fromEntries(own) };
+  if (merged.min_lr > merged.max_lr) {
+    throw new UserError(`${merged.max_lr} is below --min_lr ${merged.min_lr} of the quickstart`, {
+      where: "--max_lr",
+      hint: "give --min_lr too",
+    });
+  }
   const globalBatch = options.given.has("global_batch_size") ? options.global_batch_size : merged.micro_batch_size;
   if (globalBatch % merged.micro_batch_size !== 0) {
     throw new UserError(`${globalBatch} samples are not whole micro batches of ${merged.micro_batch_size}`, {

@@ -27,16 +27,12 @@ export const trainCommand = defineCommand({
     { what: "go on where a run stopped", command: "train --config output/options.json --resume" },
     { what: "the quickstart", command: "train" },
   ],
-  run: (parsed, context) => runTrain(checkTrainOptions(parsed.values, parsed.given), parsed.values, context),
+  run: (parsed, context) => runTrain(checkTrainOptions(parsed.values, parsed.given), context),
 });
 
-async function runTrain(
-  options: TrainOptions,
-  values: Readonly<Record<string, unknown>>,
-  context: CommandContext,
-): Promise<void> {
+async function runTrain(options: TrainOptions, context: CommandContext): Promise<void> {
   const { input_dir: inputDir } = options;
   if (inputDir === null) return await runQuickstart(options, context);
-  const result: RunResult = await trainWithReports({ ...options, input_dir: inputDir }, values, context);
+  const result: RunResult = await trainWithReports({ ...options, input_dir: inputDir }, context);
   await context.write(`${result.checkpoint}\n`);
 }

@@ -225,6 +225,14 @@ export function checkTrainOptions(values: Values, given: ReadonlySet<string>): T
   };
 }
 
+/** The options of a run as options.json keeps them and `--config` reads them back: settled, and without `--resume`. */
+export function savedOptions(options: TrainOptions): Record<string, unknown> {
+  const kept = Object.entries(options).filter(([name, value]) =>
+    Object.hasOwn(trainOptionTable, name) && name !== "resume" && value !== null
+  );
+  return Object.fromEntries(kept);
+}
+
 function refuseWhatIsMissing(values: Values): void {
   if (values.use_amp) {
     throw new UserError("mixed precision is not there yet", { where: "--use_amp", hint: "leave it out: f32 is used" });

@@ -1,7 +1,7 @@
 /** Runs a training and tells about it on stderr: the model, the memory, steps, evaluations, sample texts, checkpoints. */
 
 import { partialName, reason } from "../files.ts";
-import { UserError } from "../errors.ts";
+import { DeviceError, UserError } from "../errors.ts";
 import { createGenerator } from "../generate/generator.ts";
 import { continueTexts, promptIds } from "../generate/texts.ts";
 import { type RunOptions, type RunResult, type StartedRun, train } from "../train/run.ts";
@@ -9,7 +9,7 @@ import { findDataTokenizer } from "./checkpoint_tokenizer.ts";
 import type { CommandContext } from "./command.ts";
 import { openNotedDevice } from "./open_device.ts";
 import { formatBytes, formatCount, type Progress, startProgress, stderrProgressOutput } from "./progress.ts";
-import type { TrainOptions } from "./train_options.ts";
+import { savedOptions, type TrainOptions } from "./train_options.ts";
 
 /** Options of a run on token files. */
 export type TrainOnData = TrainOptions & { readonly input_dir: string };
@@ -19,11 +19,9 @@ const SAMPLES = { maxNew: 64, temperature: 0.8, topK: 40 };
 
 /**
  * Trains and reports.
- * @param values all options by name, kept in options.json
  */
 export async function trainWithReports(
   options: TrainOnData,
-  values: Readonly<Record<string, unknown>>,
   context: CommandContext,
 ): Promise<RunResult> {
   const prompts = options.test_file === null ? [] : readPrompts(options.test_file);
@@ -44,7 +42,13 @@ export async function trainWithReports(
       {
         onStart(run) {
           started = run;
-          writeOptions(`${options.output_dir}/options.json`, values);
+          if (prompts.length > 0 && !run.tokenizer) {
+            throw new UserError("cannot be continued without the tokenizer of the data", {
+              where: `--test_file ${options.test_file}`,
+              hint: "name it with --vocab_file and --merge_file, or leave --test_file out",
+            });
+          }
+          writeOptions(`${options.output_dir}/options.json`, options);
           describeStart(run, options).forEach(context.note);
           progress = startProgress(
             { label: "training", unit: "steps", total: options.max_steps - run.startStep },
@@ -138,18 +142,22 @@ function describeStart({ model, dataset, trainer, startStep, notes }: StartedRun
   ];
 }
 
-function writeOptions(path: string, values: Readonly<Record<string, unknown>>): void {
-  const kept = Object.entries(values).filter(([name, value]) => value !== null && name !== "resume");
-  Deno.writeTextFileSync(partialName(path), JSON.stringify(Object.fromEntries(kept), null, 2) + "\n");
+function writeOptions(path: string, options: TrainOptions): void {
+  Deno.writeTextFileSync(partialName(path), JSON.stringify(savedOptions(options), null, 2) + "\n");
   Deno.renameSync(partialName(path), path);
 }
 
 function readPrompts(path: string): string[] {
+  let prompts: string[];
   try {
-    return Deno.readTextFileSync(path).split(/\r?\n/).filter((line) => line.length > 0);
+    prompts = Deno.readTextFileSync(path).split(/\r?\n/).filter((line) => line.length > 0);
   } catch (cause) {
     throw new UserError(`cannot be read: ${reason(cause)}`, { where: `--test_file ${path}`, cause });
   }
+  if (prompts.length === 0) {
+    throw new UserError("holds no prompts", { where: `--test_file ${path}`, expected: "one a line" });
+  }
+  return prompts;
 }
 
 /** Continues the prompts with the model as it is; the seed is the same each time, so that texts can be compared. */
@@ -171,7 +179,14 @@ async function writeSamples(
     eosId,
     seed,
   };
-  using generator = await createGenerator(trainer.device, model, { batch: Math.min(4, prompts.length), ...SAMPLES });
+  using generator = await createGenerator(trainer.device, model, { batch: Math.min(4, prompts.length), ...SAMPLES })
+    .catch((error) => {
+      // Training is worth more than its sample texts: caches that do not fit beside it must not end it.
+      if (!(error instanceof DeviceError)) throw error;
+      note(`note: no sample texts: ${error.message}`);
+      return null;
+    });
+  if (!generator) return;
   const requests = prompts.map((prompt, sequence) => {
     const fit = { positions: generator.positions, maxNew: SAMPLES.maxNew };
     return { ...promptIds(tokenizer, new TextEncoder().encode(prompt), eosId, fit), sequence };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { checkTrainOptions, type TrainOptions, trainOptionTable } from "../../src/cli/train_options.ts";
+import { quickstartOptions } from "../../src/cli/quickstart.ts";
+import { checkTrainOptions, savedOptions, type TrainOptions, trainOptionTable } from "../../src/cli/train_options.ts";
 import { refuseSeveralProcesses } from "../../src/cli/device_options.ts";
 import { parseOptions } from "../../src/cli/parse_options.ts";
 import { UserError } from "../../src/errors.ts";
@@ -59,4 +60,22 @@ Deno.test("options that contradict each other are refused by name", () => {
   assert.throws(() => options("--min_lr 1 --max_lr 0.1"), userError(/--min_lr: 1 is above/));
   assert.throws(() => options("--split 0,1,1"), userError(/training part has weight 0/));
   assert.throws(() => options("--vocab_file v.json"), userError(/--merge_file: is missing/));
+});
+
+Deno.test("the options that a run saves are settled, and read back they are the same", () => {
+  for (const parsed of [options("--max_steps 300 --resume"), quickstartOptions(options("--micro_batch_size 4"))]) {
+    const saved = savedOptions(parsed);
+    assert.equal(saved.decay_steps, parsed.max_steps);
+    assert.equal(saved.global_batch_size, parsed.micro_batch_size);
+    assert.ok(!("resume" in saved));
+    const back = parseOptions(trainOptionTable, ["--config", "run.json"], () => JSON.stringify(saved));
+    assert.deepEqual(savedOptions(checkTrainOptions(back.values, back.given)), saved);
+  }
+});
+
+Deno.test("the quickstart takes the user's options over its own, and a preset's sizes", () => {
+  const preset = quickstartOptions(options("--model_name_or_path gpt2-en --max_steps 7"));
+  assert.deepEqual([preset.num_layers, preset.hidden_size, preset.num_heads, preset.max_steps], [null, null, null, 7]);
+  assert.equal(quickstartOptions(options("")).num_layers, 4);
+  assert.throws(() => quickstartOptions(options("--max_lr 0.0001")), userError(/--max_lr: .*below --min_lr/));
 });

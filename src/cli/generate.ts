@@ -15,7 +15,7 @@ import type { CommandContext } from "./command.ts";
 import { defineCommand } from "./define_command.ts";
 import { checkGenerateOptions, type GenerateOptions, generateOptionTable } from "./generate_options.ts";
 import { openNotedDevice } from "./open_device.ts";
-import { splitPrompts } from "./prompts.ts";
+import { readPrompts } from "./prompts.ts";
 import { quickstartFolder } from "./quickstart.ts";
 import { takeReady } from "./take_ready.ts";
 import { createJsonWriter, createTextWriter, type TextWriter } from "./text_writer.ts";
@@ -113,24 +113,11 @@ async function runGenerate(options: GenerateOptions, context: CommandContext): P
 }
 
 /** Prompts from the options, a file, or stdin. */
-async function* promptsOf(options: GenerateOptions, context: CommandContext): AsyncGenerator<Uint8Array> {
-  if (options.prompt.length > 0) {
-    for (const prompt of options.prompt) yield new TextEncoder().encode(prompt);
-    return;
-  }
-  const { prompt_file: path, prompt_format: format } = options;
-  if (path === null) {
+function promptsOf(options: GenerateOptions, context: CommandContext): AsyncGenerator<Uint8Array> {
+  return readPrompts(options, () => {
     if (Deno.stdin.isTerminal()) context.note("note: type a prompt and end it with a newline; Ctrl-D ends");
-    yield* splitPrompts(context.stdin, format, "stdin");
-    return;
-  }
-  let file: Deno.FsFile;
-  try {
-    file = await Deno.open(path);
-  } catch (cause) {
-    throw new UserError("cannot be read", { where: `--prompt_file ${path}`, cause });
-  }
-  yield* splitPrompts(file.readable, format, path);
+    return context.stdin;
+  });
 }
 
 /** Compiled models by batch size: the smallest power of two that holds a group; one is kept at a time. */

@@ -1,6 +1,7 @@
 /** Reads the prompts of `generate` from options, a file or stdin, as UTF-8 bytes. */
 
 import { UserError } from "../errors.ts";
+import { reason } from "../files.ts";
 
 export type PromptFormat = "lines" | "whole" | "jsonl" | "null";
 
@@ -100,9 +101,11 @@ export async function* readPrompts(
     yield* splitPrompts(stdin(), options.prompt_format, "stdin");
     return;
   }
+  const where = `--prompt_file ${path}`;
   using file = await Deno.open(path).catch((cause) => {
-    throw new UserError("cannot be read", { where: `--prompt_file ${path}`, cause });
+    throw new UserError(`cannot be read: ${reason(cause)}`, { where, cause });
   });
+  if ((await file.stat()).isDirectory) throw new UserError("is a folder", { where, expected: "a file of prompts" });
   yield* splitPrompts(readChunks(file), options.prompt_format, path);
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type PromptFormat, splitPrompts } from "../../src/cli/prompts.ts";
+import { type PromptFormat, readPrompts, splitPrompts } from "../../src/cli/prompts.ts";
 import { UserError } from "../../src/errors.ts";
 
 const encoder = new TextEncoder();
@@ -40,4 +40,11 @@ Deno.test("prompts do not depend on how the input arrives", async () => {
       assert.deepEqual(await split(clean.map((line) => `${line}\n`).join(""), "lines", size), clean);
     },
   ));
+});
+
+Deno.test("a prompt file that is missing or a folder is the user's mistake", async () => {
+  const read = (path: string) =>
+    Array.fromAsync(readPrompts({ prompt: [], prompt_file: path, prompt_format: "lines" }, () => new Blob().stream()));
+  await assert.rejects(read("/nowhere/at/all"), { name: "UserError", message: /--prompt_file .*No such file/ });
+  await assert.rejects(read(import.meta.dirname ?? "."), { name: "UserError", message: /is a folder/ });
 });

@@ -166,6 +166,9 @@ function loadArena(
         where: file.path,
       });
     }
+    if (found.has(bare)) {
+      throw new FormatError(`the tensors ${found.get(bare)} and ${name} are one parameter`, { where: file.path });
+    }
     found.set(bare, name);
   }
   for (const { name, shape } of table.parameters) {

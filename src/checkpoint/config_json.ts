@@ -92,7 +92,7 @@ export function readConfigJson(path: string): GptConfig {
   if (!read.scale_attn_weights) refuse("scale_attn_weights", false, "true");
   if (read.scale_attn_by_inverse_layer_idx) refuse("scale_attn_by_inverse_layer_idx", true, "false");
   if (read.embd_pdrop !== read.resid_pdrop) refuse("embd_pdrop", read.embd_pdrop, "the same as resid_pdrop");
-  return checkConfig({
+  return checkedConfig(path, {
     vocabSize: read.vocab_size,
     maxPositions: read.n_positions,
     layers: read.n_layer,
@@ -104,4 +104,12 @@ export function readConfigJson(path: string): GptConfig {
     attentionDropout: read.attn_pdrop,
     eosId: read.eos_token_id ?? Math.min(50256, read.vocab_size - 1),
   });
+}
+
+function checkedConfig(path: string, config: GptConfig): GptConfig {
+  try {
+    return checkConfig(config);
+  } catch (cause) {
+    throw new FormatError(reason(cause), { where: path, cause });
+  }
 }

@@ -20,6 +20,10 @@ export interface GptConfig {
   eosId: number;
 }
 
+/** No model comes near these; a config from anywhere must not make us build a table that fills the memory. */
+const MAX_SIZE = 2 ** 24;
+const MAX_LAYERS = 4096;
+
 /**
  * Checks that a config describes a model that can be built.
  * @throws {UserError} naming the size that cannot be.
@@ -33,9 +37,12 @@ export function checkConfig(config: GptConfig): GptConfig {
     ["num_heads", config.heads],
   ];
   for (const [name, value] of whole) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new UserError(`${name} is ${value}`, { expected: "a whole number above 0" });
+    if (!Number.isSafeInteger(value) || value < 1 || value > MAX_SIZE) {
+      throw new UserError(`${name} is ${value}`, { expected: `a whole number from 1 to ${MAX_SIZE}` });
     }
+  }
+  if (config.layers > MAX_LAYERS) {
+    throw new UserError(`num_layers is ${config.layers}`, { expected: `at most ${MAX_LAYERS}` });
   }
   if (config.hiddenSize % config.heads !== 0) {
     throw new UserError(`hidden_size ${config.hiddenSize} is not divisible by num_heads ${config.heads}`);

@@ -116,3 +116,19 @@ Deno.test("config.json goes out and comes in unchanged, and other kinds of model
     await Deno.remove(path);
     await assertFails(() => resolveCheckpoint(folder), "no checkpoint in it");
   }));
+
+Deno.test("one parameter under two names is refused", () =>
+  withFolder(async (folder) => {
+    const [first, ...rest] = goldenTensors();
+    const twice = [first, { ...first, name: `transformer.${first.name}` }, ...rest];
+    await assertFails(() => load(folder, twice), "wte.weight and transformer.wte.weight are one parameter");
+  }));
+
+Deno.test("a config.json with sizes that no model has is refused, naming the file", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/config.json`;
+    for (const hostile of [{ layers: 1e9 }, { vocabSize: 3e12 }, { eosId: golden.config.vocabSize }, { heads: 7 }]) {
+      await Deno.writeTextFile(path, configToJson({ ...golden.config, ...hostile }));
+      await assertFails(() => Promise.resolve().then(() => readConfigJson(path)), path);
+    }
+  }));

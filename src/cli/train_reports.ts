@@ -1,11 +1,12 @@
 /** Runs a training and tells about it on stderr: the model, the memory, steps, evaluations, sample texts, checkpoints. */
 
+import { checkpointPath, checkpointSteps } from "../checkpoint/find.ts";
 import { partialName, reason } from "../files.ts";
 import { DeviceError, UserError } from "../errors.ts";
 import { createGenerator } from "../generate/generator.ts";
 import { continueTexts, promptIds } from "../generate/texts.ts";
 import { type RunOptions, type RunResult, type StartedRun, train } from "../train/run.ts";
-import { findDataTokenizer } from "./checkpoint_tokenizer.ts";
+import { findDataTokenizer, type TokenizerSources } from "./checkpoint_tokenizer.ts";
 import type { CommandContext } from "./command.ts";
 import { openNotedDevice } from "./open_device.ts";
 import { formatBytes, formatCount, type Progress, startProgress, stderrProgressOutput } from "./progress.ts";
@@ -33,12 +34,7 @@ export async function trainWithReports(
     const result = await train(
       () => openNotedDevice(options.device, note),
       runOptions(options),
-      (dataset) =>
-        findDataTokenizer(dataset, {
-          vocabFile: options.vocab_file,
-          mergeFile: options.merge_file,
-          checkpoint: options.model_name_or_path,
-        }, note),
+      (dataset) => findDataTokenizer(dataset, tokenizerSources(options), note),
       {
         onStart(run) {
           started = run;
@@ -76,6 +72,16 @@ export async function trainWithReports(
   } finally {
     (progress as Progress | null)?.[Symbol.dispose]();
   }
+}
+
+/** A resumed run's own checkpoint has its tokenizer, also where the data's has been moved since. */
+export function tokenizerSources(options: TrainOptions): TokenizerSources {
+  const newest = options.resume ? checkpointSteps(options.output_dir).at(-1) : undefined;
+  return {
+    vocabFile: options.vocab_file,
+    mergeFile: options.merge_file,
+    checkpoint: newest === undefined ? options.model_name_or_path : checkpointPath(options.output_dir, newest),
+  };
 }
 
 function runOptions(options: TrainOnData): RunOptions {

@@ -3,6 +3,7 @@ import { quickstartOptions } from "../../src/cli/quickstart.ts";
 import { checkTrainOptions, savedOptions, type TrainOptions, trainOptionTable } from "../../src/cli/train_options.ts";
 import { refuseSeveralProcesses } from "../../src/cli/device_options.ts";
 import { parseOptions } from "../../src/cli/parse_options.ts";
+import { tokenizerSources } from "../../src/cli/train_reports.ts";
 import { UserError } from "../../src/errors.ts";
 
 function options(line: string): TrainOptions {
@@ -78,4 +79,16 @@ Deno.test("the quickstart takes the user's options over its own, and a preset's 
   assert.deepEqual([preset.num_layers, preset.hidden_size, preset.num_heads, preset.max_steps], [null, null, null, 7]);
   assert.equal(quickstartOptions(options("")).num_layers, 4);
   assert.throws(() => quickstartOptions(options("--max_lr 0.0001")), userError(/--max_lr: .*below --min_lr/));
+});
+
+Deno.test("a resumed run looks for its tokenizer in its newest checkpoint", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const step of [9, 10]) await Deno.mkdir(`${folder}/model_${step}`);
+    const resumed = options(`--model_name_or_path gpt2-en --output_dir ${folder} --resume`);
+    assert.equal(tokenizerSources(resumed).checkpoint, `${folder}/model_10`);
+    assert.equal(tokenizerSources(options("--model_name_or_path other")).checkpoint, "other");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

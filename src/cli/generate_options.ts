@@ -39,10 +39,10 @@ export const generateOptionTable = optionTable({
     help:
       "How the next token is chosen; default: sampling if an option of it is given, else greedy_search. Not there yet: beam_search",
   },
-  temperature: { type: "number", default: 1, above: 0, group: "Decoding", help: "Sampling: divides the logits" },
+  temperature: { type: "number", default: 0.7, above: 0, group: "Decoding", help: "Sampling: divides the logits" },
   top_k: {
     type: "integer",
-    default: 0,
+    default: 40,
     min: 0,
     group: "Decoding",
     help: "Sampling: only the k likeliest tokens; 0: all",
@@ -118,16 +118,10 @@ export function checkGenerateOptions(values: Values, given: ReadonlySet<string>)
   for (const [name, used] of Object.entries({ ...beamOptions, early_stopping: values.early_stopping })) {
     if (used) throw new UserError("acts only with beam search, which is not there yet", { where: `--${name}` });
   }
-  const samplingOptions = {
-    temperature: values.temperature !== 1,
-    top_k: values.top_k !== 0,
-    top_p: values.top_p !== 1,
-    num_return_sequences: values.num_return_sequences !== 1,
-  };
-  const used = Object.entries(samplingOptions).filter(([, changed]) => changed).map(([name]) => name);
-  if (values.decode_strategy === "greedy_search" && used.length > 0) {
+  const unused = ["temperature", "top_k", "top_p", "num_return_sequences"].find((name) => given.has(name));
+  if (values.decode_strategy === "greedy_search" && unused !== undefined) {
     throw new UserError("does not act with greedy_search", {
-      where: `--${used[0]}`,
+      where: `--${unused}`,
       hint: "--decode_strategy sampling",
     });
   }
@@ -140,7 +134,7 @@ export function checkGenerateOptions(values: Values, given: ReadonlySet<string>)
   const { num_beams: _beams, length_penalty: _length, early_stopping: _early, ...rest } = values;
   return {
     ...rest,
-    decode_strategy: values.decode_strategy ?? (used.length > 0 ? "sampling" : "greedy_search"),
+    decode_strategy: values.decode_strategy === "greedy_search" ? "greedy_search" : "sampling",
     device: values.device === "gpu" ? "gpu" : "auto",
   };
 }

@@ -31,18 +31,18 @@ const QUICKSTART_OPTIONS = {
   hidden_size: 128,
   num_heads: 4,
   max_seq_len: 128,
-  micro_batch_size: 16,
-  max_lr: 0.003,
-  min_lr: 0.0003,
+  micro_batch_size: 8,
+  max_lr: 0.004,
+  min_lr: 0.0004,
   warmup_rate: 0.05,
   adam_beta2: 0.99,
   weight_decay: 0.1,
   hidden_dropout_prob: 0,
   attention_probs_dropout_prob: 0,
-  max_steps: 200,
-  eval_freq: 50,
-  eval_iters: 8,
-  save_steps: 50,
+  max_steps: 600,
+  eval_freq: 100,
+  eval_iters: 16,
+  save_steps: 100,
   split: [98, 2, 0],
 } as const;
 
@@ -136,7 +136,7 @@ export function quickstartOptions(options: TrainOptions): TrainOptions {
   }
   return {
     ...merged,
-    // The schedule ends where the quickstart does, also when it is made longer afterwards.
+    // The learning rate reaches its floor at the last step.
     decay_steps: options.given.has("decay_steps") ? options.decay_steps : merged.max_steps,
     global_batch_size: globalBatch,
     accumulationSteps: globalBatch / merged.micro_batch_size,

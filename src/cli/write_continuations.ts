@@ -30,10 +30,10 @@ export async function writeContinuations(
   }));
   const settings = {
     greedy: false,
-    temperature: 0.7,
-    topK: 40,
-    topP: 0.95,
-    repetitionPenalty: 1.05,
+    temperature: 0.6,
+    topK: 20,
+    topP: 1,
+    repetitionPenalty: 1.1,
     minNew: 16,
     maxNew,
     eosId,

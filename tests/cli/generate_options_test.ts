@@ -18,8 +18,9 @@ Deno.test("the generation command of the original example is accepted as written
   assert.equal(parsed.num_return_sequences, 10);
 });
 
-Deno.test("asking for an option of sampling asks for sampling", () => {
-  assert.equal(options("").decode_strategy, "greedy_search");
+Deno.test("sampling is what happens unless greedy search is asked for, where no option of sampling can act", () => {
+  assert.equal(options("").decode_strategy, "sampling");
+  assert.equal(options("--decode_strategy greedy_search").decode_strategy, "greedy_search");
   for (const line of ["--top_k 5", "--top_p 0.9", "--temperature 0.7", "--num_return_sequences 2"]) {
     assert.equal(options(line).decode_strategy, "sampling");
     assert.throws(
@@ -27,7 +28,7 @@ Deno.test("asking for an option of sampling asks for sampling", () => {
       userError(/does not act with greedy_search/),
     );
   }
-  assert.equal(options("--repetition_penalty 1.2").decode_strategy, "greedy_search");
+  options("--decode_strategy greedy_search --repetition_penalty 1.2");
 });
 
 Deno.test("beam search and its options are refused, and accepted where they ask for nothing", () => {

@@ -65,6 +65,12 @@ function checkpointOf(options: GenerateOptions): string {
 async function runGenerate(options: GenerateOptions, context: CommandContext): Promise<void> {
   const checkpoint = checkpointOf(options);
   const config = readConfigJson(`${checkpoint}/config.json`);
+  if (options.min_dec_len >= config.maxPositions) {
+    throw new UserError(`is ${options.min_dec_len}`, {
+      where: "--min_dec_len",
+      expected: `fewer than the model's ${config.maxPositions} positions`,
+    });
+  }
   const tokenizer = await findCheckpointTokenizer(checkpoint);
   if (!tokenizer) {
     throw new UserError("there is no tokenizer in the checkpoint", {

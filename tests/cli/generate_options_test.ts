@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateCommand } from "../../src/cli/generate.ts";
 import { checkGenerateOptions, type GenerateOptions, generateOptionTable } from "../../src/cli/generate_options.ts";
 import { parseOptions } from "../../src/cli/parse_options.ts";
 import { UserError } from "../../src/errors.ts";
@@ -45,4 +46,16 @@ Deno.test("options that contradict each other are refused by name", () => {
   assert.throws(() => options("--prompt a --prompt_format whole"), userError(/acts on --prompt_file and stdin/));
   assert.throws(() => options("--temperature 0"), userError(/a number above 0/));
   assert.throws(() => options("--device cpu"), userError(/not there yet/));
+});
+
+Deno.test("more new tokens than the model has positions cannot be asked for", async () => {
+  const model = new URL("../golden/bytes", import.meta.url).pathname;
+  const args = ["--model_name_or_path", model, "--min_dec_len", "5000", "--max_dec_len", "5000", "--prompt", "x"];
+  const run = generateCommand.prepare(args).run({
+    signal: new AbortController().signal,
+    stdin: new Blob([]).stream(),
+    write: () => Promise.resolve(),
+    note() {},
+  });
+  await assert.rejects(run, { name: "UserError", message: /--min_dec_len: is 5000 \(expected fewer than/ });
 });

@@ -24,6 +24,27 @@ export function checkpointSteps(outputDir: string): number[] {
 }
 
 /**
+ * Mends what a killed run left in its folder: half-written `model_<step>.partial` go; a checkpoint that was being replaced,
+ * `model_<step>.old`, gets its name back where the new one had not taken it.
+ */
+export function mendCheckpoints(outputDir: string): void {
+  let entries: Deno.DirEntry[];
+  try {
+    entries = [...Deno.readDirSync(outputDir)];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return;
+    throw error;
+  }
+  for (const { name, isDirectory } of entries) {
+    const [, checkpoint, left] = /^(model_\d+)\.(partial|old)$/.exec(name) ?? [];
+    if (!isDirectory || !checkpoint) continue;
+    if (left === "old" && !entries.some((entry) => entry.name === checkpoint)) {
+      Deno.renameSync(`${outputDir}/${name}`, `${outputDir}/${checkpoint}`);
+    } else Deno.removeSync(`${outputDir}/${name}`, { recursive: true });
+  }
+}
+
+/**
  * A checkpoint folder from what a user names: the folder itself, or a run's folder, of which the newest checkpoint is taken.
  * @throws {UserError} where it is neither.
  */

@@ -65,19 +65,13 @@ async function runEval(options: EvalOptions, context: CommandContext): Promise<v
   const [executable] = await device.compile([evaluation.program]);
   loadWeights(checkpoint, device, model);
   using progress = startProgress({ label: "evaluating", unit: "samples" }, stderrProgressOutput());
-  const result = await evaluate(
-    device,
-    executable,
-    evaluation,
-    { microBatchSize, sequence },
-    sourceOf(samples),
-    Infinity,
-    tokenizer && ((id) => id < tokenizer.vocabSize ? tokenizer.byteLength(id) : 0),
-    (done, total) => {
-      context.signal.throwIfAborted();
-      progress.update(done, { total });
-    },
-  );
+  const compiled = { ...evaluation, executable, microBatchSize, sequence };
+  const result = await evaluate(device, compiled, sourceOf(samples), {
+    batches: Infinity,
+    byteLength: tokenizer && ((id) => id < tokenizer.vocabSize ? tokenizer.byteLength(id) : 0),
+    onProgress: (done, total) => progress.update(done, { total }),
+    signal: context.signal,
+  });
   const { loss, tokens, bitsPerByte } = result;
   const printed: EvalResult = { loss, bits_per_byte: bitsPerByte, perplexity: Math.exp(loss), tokens };
   await context.write(JSON.stringify(printed, null, options.json ? undefined : 2) + "\n");

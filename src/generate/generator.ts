@@ -134,6 +134,8 @@ export async function createGenerator(
         state.score,
         state.generated,
       ]);
+      // Reads may be answered without the event loop; signals need it.
+      await new Promise((resolve) => setTimeout(resolve, 0));
       const msPerStep = (performance.now() - started) / steps;
       steps = Math.max(1, Math.min(MAX_TOKENS_PER_READ, 2 * steps, Math.floor(READ_INTERVAL_MS / msPerStep)));
       for (const index of [...open]) {

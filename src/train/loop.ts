@@ -1,6 +1,6 @@
 /** The training loop: steps, logging, evaluation, checkpoints, a clean stop. What happens at each point is the caller's. */
-import { CodekilnError } from "../errors.ts";
-import type { EvaluationResult, SampleSource, StepResult, Trainer } from "./trainer.ts";
+import { CodekilnError, DeviceError } from "../errors.ts";
+import { type EvaluationResult, letOthersRun, type SampleSource, type StepResult, type Trainer } from "./trainer.ts";
 
 export interface LoopOptions {
   /** Optimizer steps done before this run; 0 for a new one. */
@@ -14,6 +14,8 @@ export interface LoopOptions {
   evalIters: number;
   /** Steps between checkpoints; one is always saved at the end or on a stop. */
   saveSteps: number;
+  /** Evaluate before the first step: a stop came before the evaluation that was due after `startStep`. */
+  evaluateFirst: boolean;
 }
 
 /** A logged step with its speed, measured over the steps since the last logged one. */
@@ -60,44 +62,60 @@ export async function runTraining(
   let saved = step;
   let [mark, stepsSinceMark] = [performance.now(), 0];
 
-  while (step < options.maxSteps && !signal.aborted) {
-    step++;
-    trainer.step(step, train);
-    stepsSinceMark++;
-    const last = step === options.maxSteps;
-    if (step % options.loggingFreq === 0 || last || step % options.evalFreq === 0 || step % options.saveSteps === 0) {
-      const result = await trainer.result();
-      const elapsed = performance.now() - mark;
-      if (step % options.loggingFreq === 0 || last) {
-        await events.onStep({
-          ...result,
-          step,
-          tokens: step * tokensPerStep,
-          tokensPerSecond: stepsSinceMark * tokensPerStep / elapsed * 1000,
-          stepMs: elapsed / stepsSinceMark,
-        });
-      }
-      checkFinite(step, result);
-      [mark, stepsSinceMark] = [performance.now(), 0];
-    } else if (step % MAX_STEPS_AHEAD === 0) {
-      await trainer.result();
+  const evaluate = async () => {
+    let result: EvaluationResult | null = null;
+    try {
+      if (valid) result = await trainer.evaluate(valid, { batches: options.evalIters, byteLength, signal });
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
     }
-    if (step % options.evalFreq === 0 || last) {
-      const result = valid ? await trainer.evaluate(valid, options.evalIters, byteLength) : null;
-      await events.onEvaluation(step, result);
-      mark = performance.now();
-    }
-    if (step % options.saveSteps === 0) {
-      await events.onSave(step);
-      saved = step;
-      mark = performance.now();
-    }
-    // Lets signals and timers be heard between steps, even where nothing else is awaited.
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
-  if (saved < step) {
+    await events.onEvaluation(step, result);
+    mark = performance.now();
+  };
+  const save = async () => {
     checkFinite(step, await trainer.result());
     await events.onSave(step);
+    saved = step;
+    mark = performance.now();
+  };
+
+  try {
+    if (options.evaluateFirst) await evaluate();
+    while (step < options.maxSteps && !signal.aborted) {
+      trainer.step(step + 1, train);
+      step++;
+      stepsSinceMark++;
+      const last = step === options.maxSteps;
+      const logged = last || step % options.loggingFreq === 0;
+      const evaluated = last || step % options.evalFreq === 0;
+      if (logged || evaluated || step % options.saveSteps === 0) {
+        const result = await trainer.result();
+        const elapsed = performance.now() - mark;
+        if (logged) {
+          await events.onStep({
+            ...result,
+            step,
+            tokens: step * tokensPerStep,
+            tokensPerSecond: stepsSinceMark * tokensPerStep / elapsed * 1000,
+            stepMs: elapsed / stepsSinceMark,
+          });
+        }
+        checkFinite(step, result);
+        [mark, stepsSinceMark] = [performance.now(), 0];
+      } else if (step % MAX_STEPS_AHEAD === 0) {
+        await trainer.result();
+      }
+      if (last || step % options.saveSteps === 0) await save();
+      if (evaluated) await evaluate();
+      await letOthersRun();
+    }
+    if (saved < step) await save();
+  } catch (error) {
+    // Whatever failed beside the training itself shall not cost the steps that are done.
+    const spoiled = error instanceof DivergenceError || error instanceof DeviceError;
+    if (saved < step && !spoiled) await save().catch(() => {});
+    throw error;
   }
   return step;
 }

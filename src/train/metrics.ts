@@ -25,6 +25,8 @@ export interface EvaluationMetrics {
 }
 
 export interface MetricsFile extends Disposable {
+  /** The last step with an evaluation when the file was opened; 0 for none. */
+  readonly evaluatedStep: number;
   append(entry: StepMetrics | EvaluationMetrics): void;
 }
 
@@ -35,7 +37,9 @@ export function openMetrics(path: string, step: number): MetricsFile {
   Deno.renameSync(partialName(path), path);
   const file = Deno.openSync(path, { append: true });
   const encoder = new TextEncoder();
+  const evaluations = kept.split("\n").filter((line) => line.includes('"valid_loss"'));
   return {
+    evaluatedStep: evaluations.length > 0 ? JSON.parse(evaluations[evaluations.length - 1]).step : 0,
     append(entry) {
       const bytes = encoder.encode(JSON.stringify(entry) + "\n");
       for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));

@@ -9,7 +9,7 @@ import {
   saveCheckpoint,
   type TrainerState,
 } from "../checkpoint/checkpoint.ts";
-import { checkpointPath, checkpointSteps } from "../checkpoint/find.ts";
+import { checkpointPath, checkpointSteps, mendCheckpoints } from "../checkpoint/find.ts";
 import { readBatch } from "../dataset/batch.ts";
 import { type Dataset, type DatasetPart, openDataset } from "../dataset/dataset.ts";
 import type { Device } from "../device/device.ts";
@@ -29,7 +29,7 @@ import {
   type TrainerOptions,
 } from "./trainer.ts";
 
-export interface RunOptions extends Omit<LoopOptions, "startStep">, Omit<TrainerOptions, "sequence"> {
+export interface RunOptions extends Omit<LoopOptions, "startStep" | "evaluateFirst">, Omit<TrainerOptions, "sequence"> {
   inputDir: string;
   outputDir: string;
   /** Weights of train, valid and test. */
@@ -97,6 +97,7 @@ export async function train(
       expected: `at most the model's vocabulary of ${model.config.vocabSize}`,
     });
   }
+  mendCheckpoints(outputDir);
   const resumed = findResumed(options);
   const state = (step: number): TrainerState => ({
     format: "codekiln-trainer-1",
@@ -125,7 +126,9 @@ export async function train(
     valid: valid && sourceOf(valid),
     byteLength: tokenizer && ((id: number) => id < tokenizer.vocabSize ? tokenizer.byteLength(id) : 0),
   };
-  const step = await runTraining(trainer, data, { ...options, startStep }, {
+  const evaluateFirst = valid !== null && startStep > 0 && startStep % options.evalFreq === 0 &&
+    metrics.evaluatedStep < startStep;
+  const step = await runTraining(trainer, data, { ...options, startStep, evaluateFirst }, {
     async onStep(logged) {
       metrics.append({
         step: logged.step,

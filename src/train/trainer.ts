@@ -10,6 +10,7 @@ import {
   buildMicroStep,
   buildUpdate,
   createOptimizer,
+  type Evaluation,
   hyperOf,
   type ModelTensors,
   type OptimizerTensors,
@@ -66,6 +67,15 @@ export interface EvaluationResult {
   bitsPerByte: number | null;
 }
 
+export interface EvaluationOptions {
+  /** Micro-batches at most. */
+  batches: number;
+  /** Bytes of text that an id stands for; null without a tokenizer. */
+  byteLength: ((id: number) => number) | null;
+  onProgress?: (samples: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
 export interface Trainer extends Disposable {
   readonly device: Device;
   readonly model: ModelTensors;
@@ -78,12 +88,8 @@ export interface Trainer extends Disposable {
   step(step: number, samples: SampleSource): void;
   /** Waits for the last step. */
   result(): Promise<StepResult>;
-  /** Evaluates on at most `batches` micro-batches from the start of `samples`. */
-  evaluate(
-    samples: SampleSource,
-    batches: number,
-    byteLength: ((id: number) => number) | null,
-  ): Promise<EvaluationResult>;
+  /** Evaluates on the first samples of a part. @throws the signal's reason, when it is aborted. */
+  evaluate(samples: SampleSource, options: EvaluationOptions): Promise<EvaluationResult>;
 }
 
 function trainerPrograms(model: ModelTensors, options: TrainerOptions) {
@@ -138,47 +144,54 @@ export async function createTrainer(device: Device, model: ModelTensors, options
       const [[loss], [gradNorm]] = await device.read([micro.loss, update.norm]);
       return { loss, gradNorm, learningRate: rate };
     },
-    evaluate: (samples, batches, byteLength) =>
-      evaluate(device, evaluationRun, evaluation, { microBatchSize, sequence }, samples, batches, byteLength),
+    evaluate: (samples, how) =>
+      evaluate(device, { ...evaluation, executable: evaluationRun, microBatchSize, sequence }, samples, how),
     [Symbol.dispose]() {
       for (const executable of [microRun, updateRun, evaluationRun]) executable[Symbol.dispose]();
     },
   };
 }
 
-type EvaluationTensors = ReturnType<typeof buildEvaluation>;
+/** A compiled evaluation program and the shape of its batches. */
+export interface CompiledEvaluation extends Evaluation {
+  executable: Executable;
+  microBatchSize: number;
+  sequence: number;
+}
 
-/** Evaluates `samples` with a compiled evaluation program; the last batch is filled up with rows that do not count. */
+/** Evaluates `samples` with a compiled program; the last batch is filled up with rows that do not count. */
 export async function evaluate(
   device: Device,
-  executable: Executable,
-  program: EvaluationTensors,
-  { microBatchSize, sequence }: { microBatchSize: number; sequence: number },
+  { executable, tokens, targets, loss, microBatchSize, sequence }: CompiledEvaluation,
   samples: SampleSource,
-  batches: number,
-  byteLength: ((id: number) => number) | null,
-  onProgress?: (samples: number, total: number) => void,
+  { batches, byteLength, onProgress, signal }: EvaluationOptions,
 ): Promise<EvaluationResult> {
-  let [total, tokens, bytes] = [0, 0, 0];
+  let [total, count, bytes] = [0, 0, 0];
   const end = Math.min(samples.samples, batches * microBatchSize);
   for (let first = 0; first < end; first += microBatchSize) {
-    const count = Math.min(microBatchSize, end - first);
-    const { inputs, targets } = samples.readBatch(first, count);
+    signal?.throwIfAborted();
+    const batch = samples.readBatch(first, Math.min(microBatchSize, end - first));
     const padded = {
       inputs: new Uint32Array(microBatchSize * sequence),
       targets: new Uint32Array(microBatchSize * sequence).fill(IGNORE),
     };
-    padded.inputs.set(inputs);
-    padded.targets.set(targets);
-    device.write(program.loss, Float32Array.of(0));
-    device.write(program.tokens, padded.inputs);
-    device.write(program.targets, padded.targets);
+    padded.inputs.set(batch.inputs);
+    padded.targets.set(batch.targets);
+    device.write(loss, Float32Array.of(0));
+    device.write(tokens, padded.inputs);
+    device.write(targets, padded.targets);
     executable.run();
-    tokens += targets.length;
-    if (byteLength) { for (const id of targets) bytes += byteLength(id); }
-    total += (await readFloats(device, program.loss))[0];
-    onProgress?.(first + count, end);
+    count += batch.targets.length;
+    if (byteLength) { for (const id of batch.targets) bytes += byteLength(id); }
+    total += (await readFloats(device, loss))[0];
+    onProgress?.(Math.min(first + microBatchSize, end), end);
+    await letOthersRun();
   }
   const bitsPerByte = byteLength && bytes > 0 ? total / (Math.LN2 * bytes) : null;
-  return { loss: total / tokens, tokens, bitsPerByte };
+  return { loss: total / count, tokens: count, bitsPerByte };
+}
+
+/** Gives signals and timers their turn: reads may be answered without the event loop. */
+export function letOthersRun(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }

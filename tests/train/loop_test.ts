@@ -16,7 +16,8 @@ function training(results: readonly StepResult[], stopAfter = Infinity) {
     result: () => Promise.resolve(results[now - 1]),
   } as unknown as Trainer;
   const samples = { samples: 1, readBatch: () => ({ inputs: new Uint32Array(1), targets: new Uint32Array(1) }) };
-  const options = { startStep: 0, maxSteps: 4, loggingFreq: 100, evalFreq: 100, evalIters: 1, saveSteps: 2 };
+  const frequencies = { loggingFreq: 100, evalFreq: 100, evalIters: 1, saveSteps: 2 };
+  const options = { startStep: 0, maxSteps: 4, ...frequencies, evaluateFirst: false };
   const saved: number[] = [];
   const events = { onStep() {}, onEvaluation() {}, onSave: (step: number) => void saved.push(step) };
   const data = { train: samples, valid: null, byteLength: null };

@@ -1,5 +1,6 @@
 /** Training runs on every device: the same bits twice, the same bits through a stop, and clear refusals. */
 import { train } from "../../src/train/run.ts";
+import { checkpointSteps } from "../../src/checkpoint/find.ts";
 import { readSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { devicesAndReference } from "../device/devices.ts";
 import { assert, assertFails } from "../assert.ts";
@@ -56,6 +57,24 @@ for (const { name, absent, open } of devicesAndReference) {
           metricsWithoutTimes(`${folder}/whole/metrics.jsonl`),
         );
         assert.deepEqual(filesOf(`${folder}/parts/model_7`), filesOf(`${folder}/whole/model_7`));
+      }),
+  });
+
+  Deno.test({
+    name: `a run on ${name} that is stopped between a checkpoint and its evaluation makes up for it when resumed`,
+    ignore: absent,
+    fn: () =>
+      withFolder(async (folder) => {
+        const common = { maxSteps: 5, saveSteps: 3 };
+        await run(tinyOptions(folder, "whole", common));
+        const stop = new AbortController();
+        await run(tinyOptions(folder, "parts", common), quietly({ onSave: () => stop.abort() }), stop.signal);
+        assert.equal(metricsWithoutTimes(`${folder}/parts/metrics.jsonl`).length, 3);
+        await run(tinyOptions(folder, "parts", { ...common, resume: true }));
+        assert.deepEqual(
+          metricsWithoutTimes(`${folder}/parts/metrics.jsonl`),
+          metricsWithoutTimes(`${folder}/whole/metrics.jsonl`),
+        );
       }),
   });
 
@@ -140,4 +159,31 @@ Deno.test("an output folder that cannot be written is refused before the first s
     await assertFails(() => runOnReference(tinyOptions(folder, "file")), "not a folder", `${folder}/file`);
     await Deno.symlink("/nowhere/at/all", `${folder}/link`);
     await assertFails(() => runOnReference(tinyOptions(folder, "link")), "--output_dir", "cannot be written to");
+  }));
+
+Deno.test("a run whose metrics or messages fail still saves the steps that are done", () =>
+  withFolder(async (folder) => {
+    const failing = quietly({
+      onStep({ step }) {
+        if (step === 2) throw new Error("the disk is full");
+      },
+    });
+    await assert.rejects(
+      () => train(reference.open, tinyOptions(folder, "out"), tinyTokenizer, failing, never),
+      /full/,
+    );
+    assert.deepEqual(checkpointSteps(`${folder}/out`), [2]);
+  }));
+
+Deno.test("a run mends what a killed one left in its folder", () =>
+  withFolder(async (folder) => {
+    await runOnReference(tinyOptions(folder, "out", { maxSteps: 2 }));
+    await Deno.rename(`${folder}/out/model_2`, `${folder}/out/model_2.old`);
+    await Deno.mkdir(`${folder}/out/model_2.partial`);
+    await runOnReference(tinyOptions(folder, "out", { maxSteps: 3, resume: true }));
+    assert.deepEqual([...Deno.readDirSync(`${folder}/out`)].map(({ name }) => name).sort(), [
+      "metrics.jsonl",
+      "model_2",
+      "model_3",
+    ]);
   }));

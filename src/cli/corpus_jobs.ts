@@ -96,7 +96,7 @@ export async function writeTokens(
   );
   const meta = await buildTokenFile({
     documents: arrange(documents),
-    tokenizer,
+    tokenizer: { ...tokenizer, name: await absoluteName(tokenizer.name) },
     prefix,
     appendEos,
     signal: outside.signal,
@@ -106,4 +106,9 @@ export async function writeTokens(
   progress.update(report.bytesRead, { extra: `${formatCount(meta.tokens)} tokens` });
   progress.finish();
   return { meta, report };
+}
+
+/** The name under which training finds the tokenizer again from any folder: its full path, or `gpt2`. */
+async function absoluteName(name: string): Promise<string> {
+  return name === "gpt2" ? name : await Deno.realPath(name);
 }

@@ -90,17 +90,19 @@ async function runGenerate(options: GenerateOptions, context: CommandContext): P
     eosId,
     seed: options.seed,
   };
+  const prompts = promptsOf(options, context)[Symbol.asyncIterator]();
+  const copies = options.num_return_sequences;
+  const nextPrompts = () => takeReady(prompts, Math.max(1, Math.floor(MAX_BATCH / copies)));
+  // The first prompts come before the model, so that a missing file is heard of at once.
+  let ready = await nextPrompts();
+  if (ready.length === 0) return context.note("note: there are no prompts");
   await using device = await openNotedDevice(options.device, context.note);
   const model = createModel(config);
   loadWeights(checkpoint, device, model);
   using engine = createEngines(device, model, options.max_dec_len);
   const writer = options.json ? createJsonWriter(context.write) : createTextWriter(context.write);
-  const prompts = promptsOf(options, context)[Symbol.asyncIterator]();
-  const copies = options.num_return_sequences;
   let sequence = 0;
-  for (;;) {
-    const ready = await takeReady(prompts, Math.max(1, Math.floor(MAX_BATCH / copies)));
-    if (ready.length === 0) return;
+  for (; ready.length > 0; ready = await nextPrompts()) {
     const requests = ready.flatMap((prompt) => {
       const { ids, cut } = promptIds(tokenizer, prompt, eosId, {
         positions: config.maxPositions,

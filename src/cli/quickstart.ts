@@ -39,7 +39,7 @@ const QUICKSTART_OPTIONS = {
   weight_decay: 0.1,
   hidden_dropout_prob: 0,
   attention_probs_dropout_prob: 0,
-  max_steps: 600,
+  max_steps: 800,
   eval_freq: 100,
   eval_iters: 16,
   save_steps: 100,
@@ -51,7 +51,7 @@ const MODEL_SIZES: ReadonlySet<string> = new Set(["num_layers", "hidden_size", "
 
 const VOCAB_SIZE = 2048;
 
-const PROMPTS = ["def __init__(self", "import ", "#include <"];
+const PROMPTS = ["def __init__(self, name", "import os\n", '#include "absl/'];
 
 /** Runs the quickstart. @throws {UserError} outside a checkout, where there are no npm packages. */
 export async function runQuickstart(options: TrainOptions, context: CommandContext): Promise<void> {

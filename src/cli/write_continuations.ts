@@ -30,10 +30,10 @@ export async function writeContinuations(
   }));
   const settings = {
     greedy: false,
-    temperature: 0.6,
+    temperature: 0.5,
     topK: 20,
     topP: 1,
-    repetitionPenalty: 1.1,
+    repetitionPenalty: 1,
     minNew: 16,
     maxNew,
     eosId,

@@ -30,8 +30,8 @@ export async function writeContinuations(
   }));
   const settings = {
     greedy: false,
-    temperature: 0.5,
-    topK: 20,
+    temperature: 0.7,
+    topK: 40,
     topP: 1,
     repetitionPenalty: 1,
     minNew: 16,

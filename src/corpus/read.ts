@@ -59,7 +59,8 @@ const DEFAULT_MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
  * @throws the signal's reason, when it is aborted.
  * @example
  * ```ts
- * const { documents, report } = readCorpus(["src", "data.jsonl.zst"], { include: ["*.py"] });
+ * import { readCorpus } from "./read.ts";
+ * const { documents, report } = readCorpus(["src", "mod.ts"], { include: ["*.ts"] });
  * for await (const document of documents) console.log(document.path, document.text.length);
  * console.log(report.skippedBinary);
  * ```

@@ -1,6 +1,7 @@
 /** The options of `generate`: their table, and the checks that concern more than one of them. */
 
 import { UserError } from "../errors.ts";
+import { DEFAULT_SAMPLING } from "../generate/settings.ts";
 import { deviceOptions, refuseCpu } from "./device_options.ts";
 import { modelTypes } from "./model_names.ts";
 import { optionTable, type OptionValues } from "./options.ts";
@@ -35,14 +36,20 @@ export const generateOptionTable = optionTable({
   decode_strategy: {
     type: "enum",
     values: ["greedy_search", "sampling", "beam_search"],
+    default: "sampling",
     group: "Decoding",
-    help:
-      "How the next token is chosen; default: sampling if an option of it is given, else greedy_search. Not there yet: beam_search",
+    help: "How the next token is chosen; greedy_search takes the likeliest. Not there yet: beam_search",
   },
-  temperature: { type: "number", default: 0.7, above: 0, group: "Decoding", help: "Sampling: divides the logits" },
+  temperature: {
+    type: "number",
+    default: DEFAULT_SAMPLING.temperature,
+    above: 0,
+    group: "Decoding",
+    help: "Sampling: divides the logits",
+  },
   top_k: {
     type: "integer",
-    default: 40,
+    default: DEFAULT_SAMPLING.topK,
     min: 0,
     group: "Decoding",
     help: "Sampling: only the k likeliest tokens; 0: all",

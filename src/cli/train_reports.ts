@@ -4,6 +4,7 @@ import { checkpointPath, checkpointSteps } from "../checkpoint/find.ts";
 import { partialName, reason } from "../files.ts";
 import { DeviceError, UserError } from "../errors.ts";
 import { createGenerator } from "../generate/generator.ts";
+import { DEFAULT_SAMPLING } from "../generate/settings.ts";
 import { continueTexts, promptIds } from "../generate/texts.ts";
 import { type RunOptions, type RunResult, type StartedRun, train } from "../train/run.ts";
 import { findDataTokenizer, type TokenizerSources } from "./checkpoint_tokenizer.ts";
@@ -15,8 +16,8 @@ import { savedOptions, type TrainOptions } from "./train_options.ts";
 /** Options of a run on token files. */
 export type TrainOnData = TrainOptions & { readonly input_dir: string };
 
-/** How the sample texts at evaluations are made. */
-const SAMPLES = { maxNew: 64, temperature: 0.8, topK: 40 };
+/** New tokens of a sample text at an evaluation. */
+const SAMPLE_TOKENS = 64;
 
 /**
  * Trains and reports.
@@ -176,16 +177,11 @@ async function writeSamples(
 ): Promise<void> {
   if (!tokenizer) return;
   const eosId = tokenizer.eosId === null ? null : model.config.eosId;
-  const settings = {
-    ...SAMPLES,
-    greedy: false,
-    topP: 1,
-    repetitionPenalty: 1,
-    minNew: 0,
-    eosId,
-    seed,
-  };
-  using generator = await createGenerator(trainer.device, model, { batch: Math.min(4, prompts.length), ...SAMPLES })
+  const settings = { ...DEFAULT_SAMPLING, maxNew: SAMPLE_TOKENS, eosId, seed };
+  using generator = await createGenerator(trainer.device, model, {
+    batch: Math.min(4, prompts.length),
+    maxNew: SAMPLE_TOKENS,
+  })
     .catch((error) => {
       // Training is worth more than its sample texts: caches that do not fit beside it must not end it.
       if (!(error instanceof DeviceError)) throw error;
@@ -194,7 +190,7 @@ async function writeSamples(
     });
   if (!generator) return;
   const requests = prompts.map((prompt, sequence) => {
-    const fit = { positions: generator.positions, maxNew: SAMPLES.maxNew };
+    const fit = { positions: generator.positions, maxNew: SAMPLE_TOKENS };
     return { ...promptIds(tokenizer, new TextEncoder().encode(prompt), eosId, fit), sequence };
   });
   for (let from = 0; from < requests.length && !signal.aborted; from += generator.batch) {

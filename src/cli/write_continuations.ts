@@ -3,6 +3,7 @@
 import { loadWeights } from "../checkpoint/checkpoint.ts";
 import { readConfigJson } from "../checkpoint/config_json.ts";
 import { createGenerator } from "../generate/generator.ts";
+import { DEFAULT_SAMPLING } from "../generate/settings.ts";
 import { continueTexts, promptIds } from "../generate/texts.ts";
 import { createModel } from "../model/training_programs.ts";
 import { findCheckpointTokenizer } from "./checkpoint_tokenizer.ts";
@@ -28,17 +29,7 @@ export async function writeContinuations(
     ...promptIds(tokenizer, new TextEncoder().encode(prompt), eosId, { positions: generator.positions, maxNew }),
     sequence,
   }));
-  const settings = {
-    greedy: false,
-    temperature: 0.7,
-    topK: 40,
-    topP: 1,
-    repetitionPenalty: 1,
-    minNew: 16,
-    maxNew,
-    eosId,
-    seed,
-  };
+  const settings = { ...DEFAULT_SAMPLING, minNew: 16, maxNew, eosId, seed };
   const texts = createTextWriter(context.write).begin(prompts);
   for await (const { index, text, end } of continueTexts(generator, tokenizer, requests, settings, context.signal)) {
     await texts.add(index, text, end);

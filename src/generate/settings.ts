@@ -22,6 +22,16 @@ export interface SamplingSettings {
   seed: number;
 }
 
+/** What is done where nobody asks for anything else. */
+export const DEFAULT_SAMPLING = {
+  greedy: false,
+  temperature: 0.7,
+  topK: 40,
+  topP: 1,
+  repetitionPenalty: 1,
+  minNew: 0,
+} as const;
+
 /** The `settings` tensor of the op `sample`. @throws {UserError} for numbers that make no sense. */
 export function settingsTensor(settings: SamplingSettings): Float32Array {
   const { greedy, temperature, topK, topP, repetitionPenalty, minNew, maxNew, eosId } = settings;

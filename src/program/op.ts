@@ -69,7 +69,7 @@ export interface LayerNormBackward {
 
 /**
  * z = a · b (+ bias); pre = z where given; y = gelu(z) or z; y += residual where given; out = y, or += y with `accumulate`.
- * a is (M, K), or (K, M) with transA; b is (K, N), or (N, K) with transB. TN with both is not used.
+ * a is (M, K), or (K, M) with transA; b is (K, N), or (N, K) with transB; never both.
  */
 export interface Matmul {
   kind: "matmul";

@@ -13,7 +13,9 @@ export function adapterAdvice(
   backend: string | undefined = Deno.env.get("DENO_WEBGPU_BACKEND"),
 ): string[] {
   if (adapters.some((adapter) => !adapter.software)) return [];
-  const advice = backend ? [`DENO_WEBGPU_BACKEND=${backend} restricts the search to that backend.`] : [];
+  // On Linux Vulkan is the backend in any case.
+  const restricted = backend && !(os === "linux" && backend === "vulkan");
+  const advice = restricted ? [`DENO_WEBGPU_BACKEND=${backend} restricts the search to that backend.`] : [];
   if (os !== "linux") return [...advice, "For a GPU: install the current driver of the graphics card's maker."];
   advice.push(
     "For a GPU: install its Vulkan driver (NVIDIA's own driver, or mesa-vulkan-drivers for AMD and Intel).",

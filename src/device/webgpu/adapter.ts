@@ -46,9 +46,23 @@ function silenceDeviceSelection(): void {
   }
 }
 
+/**
+ * On Linux only Vulkan is asked for, unless the user says otherwise: without a Vulkan driver WebGPU would fall back to OpenGL,
+ * where compiling one kernel can take minutes.
+ */
+function preferVulkan(): void {
+  if (Deno.build.os !== "linux") return;
+  try {
+    if (Deno.env.get("DENO_WEBGPU_BACKEND") === undefined) Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+  }
+}
+
 async function findAdapter(): Promise<GPUAdapter | null> {
   if (!navigator.gpu) return null;
   silenceDeviceSelection();
+  preferVulkan();
   return await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
 }
 

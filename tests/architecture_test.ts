@@ -13,7 +13,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "src/tokenizer": [],
   "src/dataset": ["src/corpus", "src/tokenizer"],
   "src/program": [],
-  "src/device": ["src/program", "kernels/webgpu"],
+  "src/device": ["src/program", "kernels/webgpu", "kernels/cpu"],
   "src/model": ["src/program", "src/device"],
   "src/checkpoint": ["src/program", "src/device", "src/model", "src/tokenizer"],
   "src/generate": ["src/program", "src/device", "src/model", "src/checkpoint", "src/tokenizer"],
@@ -25,7 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...["src/corpus", "src/tokenizer", "src/dataset", "src/program", "src/device", "src/model", "src/checkpoint"],
     ...["src/generate", "src/train", "src/bench"],
   ],
-  "src/main.ts": ["src/cli", "deno.json"],
+  "src/main.ts": ["src/cli", "src/device", "deno.json"],
 };
 
 /** Everybody may import these. */

@@ -1,0 +1,70 @@
+/**
+ * The CPU kernels' module: every worker instantiates it on the same shared memory and calls `work`, which returns when the
+ * device is closed.
+ *
+ * A compiled Program is an array of calls. All workers walk it together: they claim the items of a call one by one from a
+ * counter, and wait for each other before the next call. What an item computes does not depend on who computes it, so results
+ * do not depend on the number of workers.
+ */
+import { barrier, waitWhile } from "./barrier";
+import * as control from "./control";
+import { dispatch } from "./dispatch";
+import { setWorkerScratch } from "./worker_scratch";
+
+// Every kernel is exported too: that keeps it a function of its own, which engines compile better than one giant.
+export * from "./column_sum";
+
+const SPIN_BETWEEN_COMMANDS: u32 = 2000;
+
+/** First address that kernels' constants do not use. */
+export function heapBase(): usize {
+  return __heap_base;
+}
+
+function runCalls(calls: usize, count: u32, worker: i32, workers: i32, spin: u32): void {
+  let call = calls;
+  for (let i: u32 = 0; i < count; i++) {
+    const kernel = load<u32>(call);
+    const items = load<u32>(call, 4);
+    for (;;) {
+      const item = atomic.add<u32>(call, 1, 8);
+      if (item >= items) break;
+      dispatch(kernel, call + control.CALL_ARGS, item);
+    }
+    barrier(workers, spin);
+    // Nobody claims items of this call before the barrier that ends the command.
+    if (worker == 0) atomic.store<u32>(call, 0, 8);
+    call += control.CALL_BYTES;
+  }
+}
+
+/**
+ * Carries out commands until told to quit.
+ * @param worker this worker's number, from 0
+ * @param workers how many there are
+ * @param spin looks at a barrier before sleeping there
+ * @param scratch address of this worker's own scratch memory
+ */
+export function work(worker: i32, workers: i32, spin: u32, scratch: usize): void {
+  setWorkerScratch(scratch);
+  for (let next: i32 = 0;; next++) {
+    waitWhile(control.HEAD, next, SPIN_BETWEEN_COMMANDS, 0);
+    const command: usize = control.RING + (next & (control.RING_COMMANDS - 1)) * control.COMMAND_BYTES;
+    const kind = load<i32>(command);
+    if (kind == control.CommandKind.quit) return;
+    if (kind == control.CommandKind.run) {
+      const times = load<u32>(command, 12);
+      for (let i: u32 = 0; i < times; i++) {
+        runCalls(load<usize>(command, 4), load<u32>(command, 8), worker, workers, spin);
+        barrier(workers, spin);
+      }
+    } else if (worker == 0) {
+      memory.copy(load<usize>(command, 4), load<usize>(command, 8), load<usize>(command, 12));
+    }
+    barrier(workers, spin);
+    if (worker == 0) {
+      atomic.store<i32>(control.DONE, next + 1);
+      atomic.notify(control.DONE, -1);
+    }
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * The numbers by which calls name their kernels: read by AssemblyScript (dispatch.ts) and by the device that writes the calls
+ * (src/device/cpu). One for each stage of an op.
+ */
+export enum KernelId {
+  columnSumBlocks,
+  columnSumFinish,
+}

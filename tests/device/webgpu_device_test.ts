@@ -1,13 +1,13 @@
-/** The WebGPU device through the Device interface: lifetimes, order, reads, memory. */
-import { type Device, readFloats, readIntegers } from "../../src/device/device.ts";
+/** What is the WebGPU device's alone: ways of reading, storages cut into buffers, limits. What all devices promise: device_test.ts. */
+import { type Device, readFloats } from "../../src/device/device.ts";
 import { openWebGpuDevice, type WebGpuOptions } from "../../src/device/webgpu/device.ts";
 import { DeviceError } from "../../src/errors.ts";
 import type { Op } from "../../src/program/op.ts";
 import { createProgram } from "../../src/program/program.ts";
-import { activation, persistent, type Tensor } from "../../src/program/tensor.ts";
+import { persistent, type Tensor } from "../../src/program/tensor.ts";
 import { devices } from "./devices.ts";
 import { assertClose, normals } from "./harness.ts";
-import { assertEquals, assertRejects, assertThrows } from "./assertions.ts";
+import { assertEquals, assertRejects } from "./assertions.ts";
 
 const ignore = devices.every(({ name, absent }) => name !== "webgpu" || absent);
 
@@ -22,93 +22,6 @@ function test(name: string, fn: (device: Device) => Promise<void>, options: WebG
   });
 }
 
-/** out += scale · Σ x, with an activation in between. */
-function adder(x: Tensor, out: Tensor, scale = 1): Op[] {
-  const copy = activation("copy", x.shape);
-  const seed = persistent("seed", [2], "u32");
-  return [
-    { kind: "dropout", x, out: copy, dropout: { rate: 0, stream: 0, seed } },
-    { kind: "sum", x: copy, out, scale, accumulate: true },
-  ];
-}
-
-test("persistent tensors start as zeros and keep their data between compilations", async (device) => {
-  const [x, out] = [persistent("x", [3]), persistent("out", [1])];
-  assertEquals(await readFloats(device, x), Float32Array.of(0, 0, 0));
-  device.write(x, Float32Array.of(1, 2, 3));
-  const [first] = await device.compile([createProgram("first", adder(x, out))]);
-  first.run();
-  first[Symbol.dispose]();
-  const [second] = await device.compile([createProgram("second", adder(x, out, 10))]);
-  second.run();
-  assertEquals(await readFloats(device, out), Float32Array.of(66));
-  assertEquals(await readFloats(device, x), Float32Array.of(1, 2, 3));
-});
-
-test("writes, runs and reads take effect in the order of the calls", async (device) => {
-  const [x, out] = [persistent("x", [1]), persistent("out", [1])];
-  const [executable] = await device.compile([createProgram("add", adder(x, out))]);
-  const reads: Promise<Float32Array>[] = [];
-  for (let i = 1; i <= 20; i++) {
-    device.write(x, Float32Array.of(i));
-    executable.run();
-    reads.push(readFloats(device, out));
-  }
-  const values = (await Promise.all(reads)).map(([value]) => value);
-  assertEquals(values, Array.from({ length: 20 }, (_, i) => (i + 1) * (i + 2) / 2));
-});
-
-test("run(times) runs a program so many times, beyond what one submit holds too", async (device) => {
-  const [x, out] = [persistent("x", [1]), persistent("out", [1])];
-  device.write(x, Float32Array.of(1));
-  const [executable] = await device.compile([createProgram("add", adder(x, out))]);
-  executable.run(3);
-  executable.run(3000);
-  assertEquals(await readFloats(device, out), Float32Array.of(3003));
-});
-
-test("programs compiled together or apart share memory without disturbing each other", async (device) => {
-  const x = persistent("x", [1000]);
-  const outs = [1, 2, 3].map((i) => persistent(`out${i}`, [1]));
-  device.write(x, new Float32Array(1000).fill(1));
-  const programs = outs.map((out, i) => createProgram(`p${i}`, adder(x, out, i + 1)));
-  const before = device.estimate(programs);
-  const [a, b] = await device.compile(programs.slice(0, 2));
-  const [c] = await device.compile(programs.slice(2));
-  assertEquals(before.activationBytes, 4096);
-  // Three sums and three seeds of 256 bytes; x is there already.
-  assertEquals(before.persistentBytes, 6 * 256);
-  assertEquals(device.estimate(programs), { persistentBytes: 0, activationBytes: 0 });
-  a[Symbol.dispose]();
-  for (const executable of [c, b, c]) executable.run();
-  assertThrows(() => a.run(), DeviceError, "disposed");
-  const values = await device.read(outs);
-  assertEquals(values.map(([value]) => value), [0, 2000, 6000]);
-});
-
-test("part of a tensor can be written", async (device) => {
-  const x = persistent("x", [2, 5], "u32");
-  device.write(x, Uint32Array.of(7, 8, 9), 4);
-  assertEquals(await readIntegers(device, x), Uint32Array.of(0, 0, 0, 0, 7, 8, 9, 0, 0, 0));
-  assertThrows(() => device.write(x, Uint32Array.of(1), 10), DeviceError, "elements 10 to 11");
-  assertThrows(() => device.write(x, Float32Array.of(1)), DeviceError, "Float32Array");
-});
-
-test("freed storages are refused, and start anew when they are used again", async (device) => {
-  const [x, out] = [persistent("x", [4]), persistent("out", [1])];
-  const program = createProgram("add", adder(x, out));
-  device.write(x, Float32Array.of(1, 1, 1, 1));
-  const [executable] = await device.compile([program]);
-  executable.run();
-  device.free([x.storage]);
-  assertThrows(() => executable.run(), DeviceError, "x, which has been freed");
-  assertEquals(await readFloats(device, x), new Float32Array(4));
-  assertThrows(() => executable.run(), DeviceError, "x, which has been freed");
-  const [again] = await device.compile([program]);
-  again.run();
-  assertEquals(await readFloats(device, out), Float32Array.of(4));
-});
-
 for (const awaitedReads of [false, true]) {
   const how = awaitedReads ? "awaited" : "synchronous";
   test(`small reads give what is there, however many at a time (${how} mapping)`, async (device) => {
@@ -122,28 +35,6 @@ for (const awaitedReads of [false, true]) {
     assertEquals(together.map((value) => value.at(-1)), tensors.map((_, i) => normals(i + 1, i).at(-1)));
   }, { awaitedReads });
 }
-
-test("a small read waits for all the work before it", async (device) => {
-  const [x, out] = [persistent("x", [1 << 20]), persistent("out", [1])];
-  device.write(x, new Float32Array(1 << 20).fill(1));
-  const [executable] = await device.compile([createProgram("add", adder(x, out))]);
-  for (let i = 1; i <= 12; i++) {
-    executable.run(2);
-    assertEquals(await readFloats(device, out), Float32Array.of(i * 2 ** 21));
-  }
-});
-
-test("a read larger than the staging memory arrives whole, and refuses changes meanwhile", async (device) => {
-  const x = persistent("x", [(140 << 20) / 4]);
-  const last = x.shape[0] - 3;
-  device.write(x, Float32Array.of(1, 2, 3), last);
-  const reading = readFloats(device, x);
-  assertThrows(() => device.write(x, Float32Array.of(9), last), DeviceError, "during a large read");
-  const data = await reading;
-  assertEquals(data.slice(-4), Float32Array.of(0, 1, 2, 3));
-  device.write(x, Float32Array.of(9), last);
-  assertEquals((await readFloats(device, x)).at(-3), 9);
-});
 
 test("a storage larger than a buffer is cut at its tensors", async (device) => {
   const sizes = [5000, 64, 16000, 16384, 30, 700];

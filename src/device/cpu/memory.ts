@@ -23,6 +23,8 @@ export interface CpuMemory {
    * @throws {DeviceError} where no piece of that size is left
    */
   allocate(bytes: number): number;
+  /** The same, full of zeros. */
+  allocateZeros(bytes: number): number;
   free(address: number): void;
   /** Views of a block. They stay right when the memory grows. */
   floats(address: number, elements: number): Float32Array<SharedArrayBuffer>;
@@ -54,6 +56,9 @@ export function createMemory(): CpuMemory {
   const gaps: Gap[] = [{ start: HEAP_START, end: MAX_PAGES * PAGE_BYTES }];
   const sizes = new Map<number, number>();
 
+  /** Everything from here on is as the system gave it: zeros. */
+  let untouched = HEAP_START;
+
   const growTo = (end: number) => {
     const missing = end - wasm.buffer.byteLength;
     if (missing <= 0) return;
@@ -67,23 +72,33 @@ export function createMemory(): CpuMemory {
     }
   };
 
+  const allocate = (bytes: number): number => {
+    const size = Math.max(GRAIN_BYTES, Math.ceil(bytes / GRAIN_BYTES) * GRAIN_BYTES);
+    const index = gaps.findIndex(({ start, end }) => end - start >= size);
+    if (index < 0) {
+      throw new DeviceError(`no piece of ${Math.ceil(size / 1e6)} MB is left in the CPU device's memory of 4 GiB`, {
+        hint: "use a smaller micro batch, a shorter sequence or a smaller model",
+      });
+    }
+    const gap = gaps[index];
+    growTo(gap.start + size);
+    const address = gap.start;
+    gap.start += size;
+    if (gap.start === gap.end) gaps.splice(index, 1);
+    sizes.set(address, size);
+    untouched = Math.max(untouched, gap.start);
+    return address;
+  };
+
   return {
     wasm,
     left: () => gaps.reduce((sum, { start, end }) => sum + end - start, 0),
-    allocate(bytes) {
-      const size = Math.max(GRAIN_BYTES, Math.ceil(bytes / GRAIN_BYTES) * GRAIN_BYTES);
-      const index = gaps.findIndex(({ start, end }) => end - start >= size);
-      if (index < 0) {
-        throw new DeviceError(`no piece of ${Math.ceil(size / 1e6)} MB is left in the CPU device's memory of 4 GiB`, {
-          hint: "use a smaller micro batch, a shorter sequence or a smaller model",
-        });
-      }
-      const gap = gaps[index];
-      growTo(gap.start + size);
-      const address = gap.start;
-      gap.start += size;
-      if (gap.start === gap.end) gaps.splice(index, 1);
-      sizes.set(address, size);
+    allocate,
+    allocateZeros(bytes) {
+      const clean = untouched;
+      const address = allocate(bytes);
+      const used = Math.min(bytes, clean - address);
+      if (used > 0) new Uint8Array(wasm.buffer, address, used).fill(0);
       return address;
     },
     free(address) {

@@ -12,6 +12,7 @@ const STAGING_BYTES = 4 * STAGED_BYTES;
 
 /** How often a waiting main thread looks whether a worker has failed, in ms. */
 const FAILURE_CHECK_MS = 200;
+const FAILURE_LOOKS = 100;
 
 export interface Queue {
   /** Runs calls `times` times. */
@@ -35,7 +36,9 @@ interface Staged {
   held: boolean;
 }
 
-/** @param check throws where the device has failed or is closed */
+/**
+ * @param check throws where the device has failed or is closed
+ */
 export function createQueue(memory: CpuMemory, check: () => void): Queue {
   const control = new Int32Array(memory.wasm.buffer);
   const [head, done] = [HEAD / 4, DONE / 4];
@@ -48,6 +51,8 @@ export function createQueue(memory: CpuMemory, check: () => void): Queue {
 
   const failed = () => Atomics.load(control, POISON / 4) !== 0;
 
+  const unknown = () => new DeviceError("a thread of the CPU device failed");
+
   const waitNow = (command: number) => {
     for (;;) {
       const seen = Atomics.load(control, done);
@@ -55,6 +60,7 @@ export function createQueue(memory: CpuMemory, check: () => void): Queue {
       Atomics.wait(control, done, seen, FAILURE_CHECK_MS);
     }
     check();
+    if (failed()) throw unknown();
   };
 
   const waitFor = async (command: number) => {
@@ -65,6 +71,12 @@ export function createQueue(memory: CpuMemory, check: () => void): Queue {
       if (async) await value;
     }
     check();
+    // What the thread has to say arrives a moment after the sign that it failed.
+    for (let i = 0; failed(); i++) {
+      if (i === FAILURE_LOOKS) throw unknown();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      check();
+    }
   };
 
   const post = (kind: CommandKind, ...words: number[]): number => {

@@ -23,8 +23,7 @@ export function createStorages(memory: CpuMemory): Storages {
     ensure(storage) {
       const known = addresses.get(storage);
       if (known !== undefined) return known;
-      const address = memory.allocate(bytesOf(storage.elements));
-      memory.words(address, storage.elements).fill(0);
+      const address = memory.allocateZeros(bytesOf(storage.elements));
       addresses.set(storage, address);
       return address;
     },

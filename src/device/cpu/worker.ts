@@ -46,7 +46,7 @@ const SPINS = 50_000;
 export interface WorkerPool {
   /** Ends with the first worker that fails; pending for ever otherwise. */
   readonly failure: Promise<string>;
-  /** Ends when all threads have stopped after the command to quit. */
+  /** Ends when all threads have stopped: after the command to quit, or after a failure. */
   readonly ended: Promise<void>;
   /** Stops the threads, whatever they do. */
   terminate(): void;
@@ -110,13 +110,13 @@ function serve({ module, memory, worker, workers, spin, scratch, blas }: Start):
     const kernels = instantiate(module, memory, library?.gemm ?? refuse);
     report({ kind: "ready" });
     kernels.work(worker, workers, spin, scratch);
-    report({ kind: "ended" });
   } catch (error) {
     const control = new Int32Array(memory.buffer);
     Atomics.store(control, POISON / 4, 1);
     report({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
     for (const address of [DONE, HEAD, GENERATION]) Atomics.notify(control, address / 4);
   }
+  report({ kind: "ended" });
   scope.close();
 }
 

@@ -20,11 +20,12 @@ export const RING = 4096;
 export const RING_COMMANDS = 256;
 export const COMMAND_BYTES = 32;
 
-/** Kinds of commands. Run: calls, count, times. Copy: destination, source, bytes. */
+/** Kinds of commands. Run: calls, count, times. Copy: destination, source, bytes. Profile: calls, count, doubles for times. */
 export enum CommandKind {
   quit,
   run,
   copy,
+  profile,
 }
 
 /** Bytes of a call: kernel, items, next item, unused, then its arguments. */

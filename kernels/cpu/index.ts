@@ -8,6 +8,7 @@
  */
 import { barrier, waitWhile } from "./barrier";
 import * as control from "./control";
+import { now } from "./clock";
 import { dispatch } from "./dispatch";
 import { setWorkerScratch } from "./worker_scratch";
 
@@ -21,8 +22,10 @@ export function heapBase(): usize {
   return __heap_base;
 }
 
-function runCalls(calls: usize, count: u32, worker: i32, workers: i32, spin: u32): void {
+/** @param times address of count + 1 doubles for the times at which calls begin and the last one ends, or 0 */
+function runCalls(calls: usize, count: u32, worker: i32, workers: i32, spin: u32, times: usize): void {
   let call = calls;
+  if (times) store<f64>(times, now());
   for (let i: u32 = 0; i < count; i++) {
     const kernel = load<u32>(call);
     const items = load<u32>(call, 4);
@@ -32,6 +35,7 @@ function runCalls(calls: usize, count: u32, worker: i32, workers: i32, spin: u32
       dispatch(kernel, call + control.CALL_ARGS, item);
     }
     barrier(workers, spin);
+    if (times) store<f64>(times + ((i + 1) << 3), now());
     // Nobody claims items of this call before the barrier that ends the command.
     if (worker == 0) atomic.store<u32>(call, 0, 8);
     call += control.CALL_BYTES;
@@ -55,9 +59,12 @@ export function work(worker: i32, workers: i32, spin: u32, scratch: usize): void
     if (kind == control.CommandKind.run) {
       const times = load<u32>(command, 12);
       for (let i: u32 = 0; i < times; i++) {
-        runCalls(load<usize>(command, 4), load<u32>(command, 8), worker, workers, spin);
+        runCalls(load<usize>(command, 4), load<u32>(command, 8), worker, workers, spin, 0);
         barrier(workers, spin);
       }
+    } else if (kind == control.CommandKind.profile) {
+      const times = worker == 0 ? load<usize>(command, 12) : 0;
+      runCalls(load<usize>(command, 4), load<u32>(command, 8), worker, workers, spin, times);
     } else if (worker == 0) {
       memory.copy(load<usize>(command, 4), load<usize>(command, 8), load<usize>(command, 12));
     }

@@ -22,6 +22,8 @@ export interface Executable extends Disposable {
   readonly program: Program;
   /** Runs the Program `times` times (default 1). Returns once the work is handed over, not when it is done. */
   run(times?: number): void;
+  /** Runs the Program once and tells how long each of its ops took, in ms; only where the device can tell. */
+  profile?(): Promise<Float64Array>;
 }
 
 export interface Device extends AsyncDisposable {

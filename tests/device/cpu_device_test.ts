@@ -84,3 +84,15 @@ for (const [simd, how] of options) {
     assertEquals(device.name.endsWith(`, 2 threads, ${simd}`), true);
   });
 }
+
+Deno.test("a profile runs the program once and gives every op a time", async () => {
+  await using device = await openCpuDevice({ threads: 2 });
+  const { x, out, program } = adder();
+  device.write(x, new Float32Array(70 * 33).fill(1));
+  const twice = createProgram("twice", [...program.ops, ...program.ops]);
+  const [executable] = await device.compile([twice]);
+  const times = await executable.profile?.();
+  assertEquals(times?.length, 2);
+  assertEquals(times?.every((ms) => ms >= 0 && ms < 10_000), true);
+  assertEquals(await readFloats(device, out), new Float32Array(33).fill(140));
+});

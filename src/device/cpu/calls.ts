@@ -23,6 +23,8 @@ export interface CompiledCalls {
   /** Byte address of the first call. */
   readonly address: number;
   readonly count: number;
+  /** Which op each call belongs to. */
+  readonly ops: readonly number[];
 }
 
 /** Writes a Program's calls into a block that the caller frees. */
@@ -52,5 +54,5 @@ export function writeCalls(program: Program, traits: CpuTraits, places: Places, 
       else words[to] = resolve(argument, index);
     });
   });
-  return { address, count: calls.length };
+  return { address, count: calls.length, ops: calls.map(({ index }) => index) };
 }

@@ -126,13 +126,31 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
     const places = { plan, heap: heap.address, address: storages.ensure };
     const calls = writeCalls(program, traits, places, memory);
     let disposed = false;
+    const checkRun = () => {
+      refuseDuringRead("run");
+      if (disposed) throw new DeviceError(`${program.name} has been disposed of`);
+      const freed = needed.find(({ storage, address }) => storages.find(storage) !== address);
+      if (freed) throw new DeviceError(`${program.name} uses ${freed.storage.name}, which has been freed`);
+    };
     return {
       program,
+      async profile() {
+        checkRun();
+        const bytes = 8 * (calls.count + 1);
+        const at = memory.allocate(bytes);
+        try {
+          queue.profile(calls.address, calls.count, at);
+          await queue.drain();
+          const times = new Float64Array(memory.wasm.buffer, at, calls.count + 1);
+          const byOp = new Float64Array(program.ops.length);
+          calls.ops.forEach((op, i) => byOp[op] += times[i + 1] - times[i]);
+          return byOp;
+        } finally {
+          memory.free(at);
+        }
+      },
       run(times = 1) {
-        refuseDuringRead("run");
-        if (disposed) throw new DeviceError(`${program.name} has been disposed of`);
-        const freed = needed.find(({ storage, address }) => storages.find(storage) !== address);
-        if (freed) throw new DeviceError(`${program.name} uses ${freed.storage.name}, which has been freed`);
+        checkRun();
         if (calls.count > 0) queue.run(calls.address, calls.count, times);
       },
       [Symbol.dispose]() {

@@ -53,7 +53,11 @@ export async function compileModule(choice: "best" | "plain" = "best"): Promise<
 
 /** Instantiates the module on a memory, in the thread that calls. */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory, blasGemm: BlasGemm): KernelExports {
-  const { exports } = new WebAssembly.Instance(module, { env: { memory }, blas: { blasGemm } });
+  const { exports } = new WebAssembly.Instance(module, {
+    env: { memory },
+    blas: { blasGemm },
+    clock: { now: () => performance.now() },
+  });
   const kernels = exports as unknown as KernelExports;
   if (kernels.heapBase() > HEAP_START) throw new DeviceError("the kernels' constants reach into the heap");
   return kernels;

@@ -17,7 +17,9 @@ const FAILURE_LOOKS = 100;
 export interface Queue {
   /** Runs calls `times` times. */
   run(calls: number, count: number, times: number): void;
-  /** Copies words (at most STAGED_BYTES) to an address, in the order of the commands. The data is taken over at once. */
+  /** Runs calls once and writes the times at which each begins and the last ends, in ms, to count + 1 doubles. */
+  profile(calls: number, count: number, times: number): void;
+  /** Copies bytes (at most STAGED_BYTES) to an address, in the order of the commands. The data is taken over at once. */
   write(address: number, data: Uint8Array): void;
   /** Copies memory (at most STAGED_BYTES) as it is when all commands so far are done. */
   read(address: number, target: Uint8Array): Promise<void>;
@@ -116,6 +118,10 @@ export function createQueue(memory: CpuMemory, check: () => void): Queue {
     run(calls, count, times) {
       check();
       post(CommandKind.run, calls, count, times);
+    },
+    profile(calls, count, times) {
+      check();
+      post(CommandKind.profile, calls, count, times);
     },
     write(address, data) {
       check();

@@ -1,5 +1,9 @@
 /** One work item of a call: the way from a kernel's number to its function. */
 import { columnSumBlocks, columnSumFinish } from "./column_sum";
+import { sumBlocks, squareBlocks, sumFinish, normFinish } from "./sum";
+import { adamW } from "./adamw";
+import { embedding } from "./embedding";
+import { embeddingTokens, embeddingTokensFinish, embeddingPositions } from "./embedding_backward";
 import { KernelId } from "./kernel_id";
 
 /**
@@ -12,6 +16,24 @@ export function dispatch(kernel: u32, args: usize, item: u32): void {
       return columnSumBlocks(args, item);
     case KernelId.columnSumFinish:
       return columnSumFinish(args, item);
+    case KernelId.sumBlocks:
+      return sumBlocks(args, item);
+    case KernelId.squareBlocks:
+      return squareBlocks(args, item);
+    case KernelId.sumFinish:
+      return sumFinish(args, item);
+    case KernelId.normFinish:
+      return normFinish(args, item);
+    case KernelId.adamW:
+      return adamW(args, item);
+    case KernelId.embedding:
+      return embedding(args, item);
+    case KernelId.embeddingTokens:
+      return embeddingTokens(args, item);
+    case KernelId.embeddingTokensFinish:
+      return embeddingTokensFinish(args, item);
+    case KernelId.embeddingPositions:
+      return embeddingPositions(args, item);
     default:
       unreachable();
   }

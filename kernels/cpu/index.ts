@@ -14,6 +14,10 @@ import { setWorkerScratch } from "./worker_scratch";
 
 // Every kernel is exported too: that keeps it a function of its own, which engines compile better than one giant.
 export * from "./column_sum";
+export * from "./sum";
+export * from "./adamw";
+export * from "./embedding";
+export * from "./embedding_backward";
 
 const SPIN_BETWEEN_COMMANDS: u32 = 2000;
 

@@ -5,4 +5,13 @@
 export enum KernelId {
   columnSumBlocks,
   columnSumFinish,
+  sumBlocks,
+  squareBlocks,
+  sumFinish,
+  normFinish,
+  adamW,
+  embedding,
+  embeddingTokens,
+  embeddingTokensFinish,
+  embeddingPositions,
 }

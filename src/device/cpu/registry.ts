@@ -1,6 +1,11 @@
 /** The kernel of every op on the CPU. */
 import type { Op, OpKind } from "../../program/op.ts";
 import { columnSum } from "./column_sum.ts";
+import { sum } from "./sum.ts";
+import { globalNorm } from "./global_norm.ts";
+import { adamW } from "./adamw.ts";
+import { embedding } from "./embedding.ts";
+import { embeddingBackward } from "./embedding_backward.ts";
 import type { Call, CpuTraits, Kernel } from "./kernel.ts";
 
 const missing = {
@@ -10,8 +15,8 @@ const missing = {
 };
 
 const KERNELS = {
-  embedding: missing,
-  embeddingBackward: missing,
+  embedding,
+  embeddingBackward,
   layerNorm: missing,
   layerNormBackward: missing,
   matmul: missing,
@@ -22,9 +27,9 @@ const KERNELS = {
   attention: missing,
   attentionBackward: missing,
   crossEntropy: missing,
-  sum: missing,
-  globalNorm: missing,
-  adamW: missing,
+  sum,
+  globalNorm,
+  adamW,
   cacheAppend: missing,
   cachedAttention: missing,
   sample: missing,

@@ -4,6 +4,9 @@ import { sumBlocks, squareBlocks, sumFinish, normFinish } from "./sum";
 import { adamW } from "./adamw";
 import { embedding } from "./embedding";
 import { embeddingTokens, embeddingTokensFinish, embeddingPositions } from "./embedding_backward";
+import { sample } from "./sample";
+import { matmulPack } from "./matmul_pack";
+import { matmulStrip } from "./matmul";
 import { KernelId } from "./kernel_id";
 
 /**
@@ -34,6 +37,12 @@ export function dispatch(kernel: u32, args: usize, item: u32): void {
       return embeddingTokensFinish(args, item);
     case KernelId.embeddingPositions:
       return embeddingPositions(args, item);
+    case KernelId.sample:
+      return sample(args, item);
+    case KernelId.matmulPack:
+      return matmulPack(args, item);
+    case KernelId.matmulStrip:
+      return matmulStrip(args, item);
     default:
       unreachable();
   }

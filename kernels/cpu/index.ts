@@ -18,6 +18,11 @@ export * from "./sum";
 export * from "./adamw";
 export * from "./embedding";
 export * from "./embedding_backward";
+export * from "./sample";
+export * from "./matmul";
+export * from "./matmul_epilogue";
+export * from "./matmul_pack";
+export * from "./matmul_tile";
 
 const SPIN_BETWEEN_COMMANDS: u32 = 2000;
 

@@ -14,4 +14,7 @@ export enum KernelId {
   embeddingTokens,
   embeddingTokensFinish,
   embeddingPositions,
+  sample,
+  matmulPack,
+  matmulStrip,
 }

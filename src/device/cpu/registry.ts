@@ -6,7 +6,9 @@ import { globalNorm } from "./global_norm.ts";
 import { adamW } from "./adamw.ts";
 import { embedding } from "./embedding.ts";
 import { embeddingBackward } from "./embedding_backward.ts";
+import { sample } from "./sample.ts";
 import type { Call, CpuTraits, Kernel } from "./kernel.ts";
+import { matmul } from "./matmul.ts";
 
 const missing = {
   calls: (op: Op): Call[] => {
@@ -19,7 +21,7 @@ const KERNELS = {
   embeddingBackward,
   layerNorm: missing,
   layerNormBackward: missing,
-  matmul: missing,
+  matmul,
   columnSum,
   gelu: missing,
   geluBackward: missing,
@@ -32,7 +34,7 @@ const KERNELS = {
   adamW,
   cacheAppend: missing,
   cachedAttention: missing,
-  sample: missing,
+  sample,
 } satisfies { [K in OpKind]: Kernel<K> };
 
 /** Elements of scratch memory that an op needs while it runs. */

@@ -7,6 +7,7 @@ import { embeddingTokens, embeddingTokensFinish, embeddingPositions } from "./em
 import { sample } from "./sample";
 import { matmulPack } from "./matmul_pack";
 import { matmulStrip } from "./matmul";
+import { matmulBlas } from "./matmul_blas";
 import { KernelId } from "./kernel_id";
 
 /**
@@ -43,6 +44,8 @@ export function dispatch(kernel: u32, args: usize, item: u32): void {
       return matmulPack(args, item);
     case KernelId.matmulStrip:
       return matmulStrip(args, item);
+    case KernelId.matmulBlas:
+      return matmulBlas(args, item);
     default:
       unreachable();
   }

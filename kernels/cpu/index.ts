@@ -23,6 +23,7 @@ export * from "./matmul";
 export * from "./matmul_epilogue";
 export * from "./matmul_pack";
 export * from "./matmul_tile";
+export * from "./matmul_blas";
 
 const SPIN_BETWEEN_COMMANDS: u32 = 2000;
 

@@ -17,4 +17,5 @@ export enum KernelId {
   sample,
   matmulPack,
   matmulStrip,
+  matmulBlas,
 }

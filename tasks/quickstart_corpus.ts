@@ -6,7 +6,6 @@
 import project from "../deno.json" with { type: "json" };
 import type { QuickstartCorpus } from "../src/cli/command.ts";
 import { runDeno } from "./deno_command.ts";
-import { ensureAdapter } from "./setup_adapter.ts";
 
 type PackageName = "pyodide" | "node-gyp" | "re2" | "node-addon-api" | "nan";
 
@@ -29,12 +28,8 @@ const include = ["**/*.py", "**/*.h", "**/*.cc", "**/*.cpp"];
 /** Tables written by programs; they hold numbers, not code. */
 const exclude = ["**/encodings/**", "**/pydoc_data/**", "**/unicode_*"];
 
-/**
- * Fetches the packages where they are not in Deno's cache yet, and finds them. As the quickstart comes first on many
- * machines, it also sees to it that there is an adapter to train on.
- */
+/** Fetches the packages where they are not in Deno's cache yet, and finds them. */
 export async function quickstartCorpus(): Promise<QuickstartCorpus> {
-  await ensureAdapter();
   const input: string[] = [];
   const names: string[] = [];
   await runDeno(["cache", "--quiet", ...sources.map((source) => specifier(source.package))]);

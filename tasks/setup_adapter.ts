@@ -1,6 +1,6 @@
 /**
- * Makes sure that WebGPU finds an adapter. Where there is none it installs Mesa's software one, if it runs as root on a
- * system with apt-get; else it says what to do. It exits with 0 if an adapter is there in the end.
+ * Makes sure that WebGPU finds an adapter, for the tests of that device. Where there is none it installs Mesa's software one, if
+ * it runs as root on a system with apt-get; else it says what to do. It exits with 0 if an adapter is there in the end.
  *
  * Usage: deno task setup:adapter
  */
@@ -8,6 +8,8 @@
 import { describeAdapters } from "../src/device/webgpu/adapter.ts";
 import { adapterAdvice } from "../src/cli/adapters.ts";
 import { fromRoot } from "./deno_command.ts";
+
+const SOFTWARE_ADVICE = "For a software adapter: apt-get install mesa-vulkan-drivers, as root (Debian, Ubuntu).";
 
 /**
  * Runs this task as a process of its own: a process that has once looked for adapters does not see new ones.
@@ -53,7 +55,9 @@ if (import.meta.main) {
     Deno.exit(1);
   }
   if (Deno.uid() !== 0 || !hasAptGet()) {
-    console.error(["WebGPU finds no adapter.", ...adapterAdvice([])].join("\n"));
+    console.error(
+      ["WebGPU finds no adapter, so its tests are skipped.", ...adapterAdvice([]), SOFTWARE_ADVICE].join("\n"),
+    );
     Deno.exit(1);
   }
   console.error("WebGPU finds no adapter: installing Mesa's software adapter (apt-get install mesa-vulkan-drivers)");

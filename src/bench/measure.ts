@@ -1,8 +1,9 @@
 /** Times Programs on a device: the work is repeated until it takes long enough to trust, and the median of several rounds counts. */
 import type { Device } from "../device/device.ts";
-import { createProgram, persistentStorages, type Program } from "../program/program.ts";
 import type { Op } from "../program/op.ts";
+import { createProgram, persistentStorages, type Program } from "../program/program.ts";
 import { persistent } from "../program/tensor.ts";
+import { fillOperands, withOwnOperands } from "./operands.ts";
 
 /** What a measurement may take. */
 export interface Effort {
@@ -19,38 +20,73 @@ export interface Timing {
   runs: number;
 }
 
-/** Waits until a device has done everything handed to it. */
-async function drain(device: Device, marker: ReturnType<typeof persistent>): Promise<void> {
-  await device.read([marker]);
+/** Something that a device does over and over. */
+export interface Workload {
+  /** Hands so many runs to the device. */
+  run(times: number): void;
+  /** The most runs that may follow one another. */
+  readonly maxRuns?: number;
 }
 
-/**
- * Times one Program. Its persistent storages stay allocated; free them when their values do not matter.
- * @param keep storages that other measurements share
- */
-export async function timeProgram(device: Device, program: Program, effort: Effort): Promise<Timing> {
-  const [executable] = await device.compile([program]);
+const MAX_RUNS = 10_000;
+
+/** The middle one of some numbers. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
+}
+
+/** A workload's rounds, one at a time, so that others can be timed between them. */
+export interface Rounds extends Disposable {
+  readonly runs: number;
+  /** Times one round. @returns ms a run */
+  round(): Promise<number>;
+}
+
+/** Warms a workload up and finds how many runs make a round. */
+export async function prepareRounds(device: Device, work: Workload, roundMs: number): Promise<Rounds> {
   const marker = persistent("bench.marker", [1]);
   const timeRuns = async (runs: number): Promise<number> => {
     const start = performance.now();
-    executable.run(runs);
-    await drain(device, marker);
+    work.run(runs);
+    await device.read([marker]);
     return performance.now() - start;
   };
   await timeRuns(1);
   const once = await timeRuns(1);
-  const runs = Math.max(1, Math.min(10_000, Math.ceil(effort.roundMs / Math.max(once, 0.01))));
-  const times: number[] = [];
-  for (let round = 0; round < effort.rounds; round++) times.push(await timeRuns(runs) / runs);
-  times.sort((a, b) => a - b);
-  executable[Symbol.dispose]();
-  device.free([marker.storage]);
-  return { medianMs: times[times.length >> 1], minMs: times[0], runs: runs * effort.rounds };
+  const most = work.maxRuns ?? MAX_RUNS;
+  const runs = Math.max(1, Math.min(most, Math.ceil(roundMs / Math.max(once, 0.01))));
+  return {
+    runs,
+    round: async () => await timeRuns(runs) / runs,
+    [Symbol.dispose]: () => device.free([marker.storage]),
+  };
 }
 
-/** Times one op alone; its operands hold zeros, or whatever their storages hold. */
+/** Times a workload. */
+export async function timeWorkload(device: Device, work: Workload, { rounds, roundMs }: Effort): Promise<Timing> {
+  using prepared = await prepareRounds(device, work, roundMs);
+  const times: number[] = [];
+  for (let i = 0; i < rounds; i++) times.push(await prepared.round());
+  return { medianMs: median(times), minMs: Math.min(...times), runs: prepared.runs * rounds };
+}
+
+/** Times one Program. Its persistent storages stay allocated; free them when their values do not matter. */
+export async function timeProgram(device: Device, program: Program, effort: Effort): Promise<Timing> {
+  const [executable] = await device.compile([program]);
+  using _executable = executable;
+  return await timeWorkload(device, { run: (times) => executable.run(times) }, effort);
+}
+
+/** Times one op alone, on operands of its own with values as in training. */
 export async function timeOp(device: Device, op: Op, effort: Effort): Promise<Timing> {
-  return await timeProgram(device, createProgram(`bench ${op.kind}`, [op]), effort);
+  const own = withOwnOperands(op);
+  const program = createProgram(`bench ${op.kind}`, [own]);
+  try {
+    fillOperands(device, own);
+    return await timeProgram(device, program, effort);
+  } finally {
+    freePrograms(device, [program]);
+  }
 }
 
 /** Frees everything persistent that Programs use. */

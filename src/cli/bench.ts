@@ -1,97 +1,132 @@
 /** `codekiln bench`: times the kernels and whole steps of a model on a device, beside the device's measured roofline. */
 
-import { benchModel, type BenchResult } from "../bench/model_bench.ts";
-import { measureRoofline, type Roofline } from "../bench/roofline.ts";
-import { checkConfig } from "../model/config.ts";
-import { DEFAULT_CONFIG, presetConfig } from "../model/presets.ts";
+import { type Beside, summarize, timeBeside } from "../bench/beside.ts";
+import { prepareDecoding } from "../bench/decoding.ts";
+import { timeOp, timeWorkload } from "../bench/measure.ts";
+import { opResult, profileOps, timeOps } from "../bench/ops.ts";
+import { measureRoofline, type Roofline, squareMatmul } from "../bench/roofline.ts";
+import { leastMs, prepareTrainingStep, stepPrograms } from "../bench/training_step.ts";
+import type { Device } from "../device/device.ts";
+import { type BenchOptions, benchOptionTable, checkBenchOptions } from "./bench_options.ts";
+import { type BenchReport, createBenchReport } from "./bench_report.ts";
 import type { CommandContext } from "./command.ts";
 import { defineCommand } from "./define_command.ts";
-import { deviceOptions, refuseCpu } from "./device_options.ts";
-import { presetNames } from "./model_names.ts";
 import { openNotedDevice } from "./open_device.ts";
-import { optionTable, type OptionValues } from "./options.ts";
-
-const table = optionTable({
-  model_name_or_path: {
-    type: "enum",
-    values: presetNames,
-    group: "Model",
-    help: "Preset whose sizes are timed; default: a small model of the sizes below",
-  },
-  num_layers: { type: "integer", default: 4, min: 1, group: "Model", help: "Layers" },
-  hidden_size: { type: "integer", default: 128, min: 1, group: "Model", help: "Width" },
-  num_heads: { type: "integer", default: 4, min: 1, group: "Model", help: "Attention heads" },
-  vocab_size: { type: "integer", default: 4096, min: 2, group: "Model", help: "Vocabulary" },
-  max_seq_len: { type: "integer", default: 128, min: 1, group: "Model", help: "Tokens in a sample" },
-  micro_batch_size: { type: "integer", default: 16, min: 1, group: "Model", help: "Samples computed at once" },
-  ...deviceOptions,
-  rounds: { type: "integer", default: 5, min: 1, group: "Measurement", help: "Rounds; the median is shown" },
-  round_ms: { type: "integer", default: 200, min: 1, group: "Measurement", help: "Least length of a round, ms" },
-  json: { type: "boolean", default: false, group: "Output", help: "Print JSON lines instead of a table" },
-});
 
 export const benchCommand = defineCommand({
   name: "bench",
   summary: "Time kernels and whole steps on a device, beside its measured roofline",
   description:
-    "Times every distinct op of a training step, the step itself and a decoding step, and shows each one's share of the best rates that this device reaches in large matrix products and in streaming memory.",
-  options: table,
+    "Times a training step, every distinct op of it, and decoding, and shows each one's share of the best rates that this device reaches in large matrix products and in streaming memory. On the CPU ops are timed within the step; on a GPU each alone, on operands of its own.",
+  options: benchOptionTable,
   examples: [
-    { what: "the small model", command: "bench" },
-    { what: "GPT-2, as JSON lines", command: "bench --model_name_or_path gpt2-en --micro_batch_size 1 --json" },
+    { what: "a small model on the device that --device auto takes", command: "bench" },
+    { what: "GPT-2 on the CPU, as JSON lines", command: "bench --shape L --device cpu --json" },
+    { what: "square matrix products without a system BLAS", command: "bench --only gemm --device cpu --blas off" },
+    { what: "the same step in turns with another program's", command: "bench --shape M --beside './peer.sh'" },
   ],
-  run: ({ values }, context) => runBench(values, context),
+  run: ({ values, given }, context) => runBench(checkBenchOptions(values, given), context),
 });
 
-async function runBench(values: OptionValues<typeof table>, context: CommandContext): Promise<void> {
-  refuseCpu(values.device);
-  const preset = values.model_name_or_path === null ? null : presetConfig(values.model_name_or_path);
-  const custom = {
-    ...DEFAULT_CONFIG,
-    vocabSize: values.vocab_size,
-    layers: values.num_layers,
-    hiddenSize: values.hidden_size,
-    heads: values.num_heads,
-    eosId: values.vocab_size - 1,
-  };
-  const config = checkConfig({
-    ...preset ?? custom,
-    maxPositions: values.max_seq_len,
-    hiddenDropout: 0,
-    attentionDropout: 0,
-  });
-  await using device = await openNotedDevice(values.device === "gpu" ? "gpu" : "auto", context.note);
-  const effort = { rounds: values.rounds, roundMs: values.round_ms };
-  const roofline = await measureRoofline(device, effort);
-  await context.write(
-    values.json ? `${JSON.stringify({ device: device.name, roofline })}\n` : heading(device.name, roofline),
-  );
-  const options = { config, batch: values.micro_batch_size, sequence: values.max_seq_len, effort };
-  for await (const result of benchModel(device, options, roofline)) {
-    context.signal.throwIfAborted();
-    await context.write(values.json ? `${JSON.stringify(result)}\n` : row(result));
+interface Bench {
+  readonly device: Device;
+  readonly roofline: Roofline;
+  readonly options: BenchOptions;
+  readonly report: BenchReport;
+  readonly signal: AbortSignal;
+}
+
+async function runBench(options: BenchOptions, context: CommandContext): Promise<void> {
+  const { only, beside, rounds, round_ms: roundMs } = options;
+  await using device = await openNotedDevice(options, context.note);
+  const report = createBenchReport(context.write, options.json);
+  const roofline = await measureRoofline(device, { rounds, roundMs });
+  await report.device(device.name, roofline);
+  const bench: Bench = { device, roofline, options, report, signal: context.signal };
+  if (only === "gemm") return await benchGemm(bench);
+  if (beside !== null) return await benchBeside(bench, beside);
+  if (only !== "decode") await benchStep(bench);
+  if (only !== "step") await benchDecoding(bench);
+}
+
+function effortOf({ options }: Bench) {
+  return { rounds: options.rounds, roundMs: options.round_ms };
+}
+
+function stepShape({ config, micro_batch_size: batch, max_seq_len: sequence }: BenchOptions) {
+  return { config, batch, sequence };
+}
+
+async function benchGemm(bench: Bench): Promise<void> {
+  const { device, roofline, report, signal } = bench;
+  await report.section("square matrix products");
+  for (const size of [256, 512, 1024, 2048]) {
+    for (const layout of ["NN", "NT", "TN"] as const) {
+      signal.throwIfAborted();
+      const op = squareMatmul(size, layout);
+      const { medianMs } = await timeOp(device, op, effortOf(bench));
+      await report.op(opResult({ op, count: 1, places: [] }, medianMs, roofline), "gemm");
+    }
   }
 }
 
-const WIDTHS = [30, 22, 6, 11, 9, 8, 9] as const;
-
-function columns(cells: readonly string[]): string {
-  return cells.map((cell, i) => i < 2 ? cell.padEnd(WIDTHS[i]) : cell.padStart(WIDTHS[i])).join("").trimEnd() + "\n";
+async function benchStep(bench: Bench): Promise<void> {
+  const { device, roofline, report, options, signal } = bench;
+  const shape = stepShape(options);
+  const alone = device.kind !== "cpu";
+  await report.section(`training step of ${shape.batch} × ${shape.sequence} tokens`, alone);
+  if (alone) {
+    for await (const result of timeOps(device, stepPrograms(shape).programs, roofline, effortOf(bench))) {
+      signal.throwIfAborted();
+      await report.op(result, "step");
+    }
+  }
+  using step = await prepareTrainingStep(device, shape);
+  if (!alone) {
+    const results = await profileOps(step.executables, roofline, options.rounds);
+    for (const result of results ?? []) await report.op(result, "step");
+  }
+  signal.throwIfAborted();
+  const { medianMs: ms } = await timeWorkload(device, step, effortOf(bench));
+  await report.total("step", {
+    ms,
+    tokens: shape.batch * shape.sequence,
+    gflops: step.cost.flops / ms / 1e6,
+    rooflineShare: leastMs(step.programs, roofline) / ms,
+    parameters: step.parameters,
+    ...step.memory,
+  });
 }
 
-function heading(name: string, { gflops, gigabytesPerSecond }: Roofline): string {
-  return `${name}\nroofline: ${gflops.toPrecision(3)} GFLOPS, ${gigabytesPerSecond.toPrecision(3)} GB/s\n\n` +
-    columns(["op", "shape", "count", "ms", "GFLOPS", "GB/s", "roofline"]);
+async function benchDecoding(bench: Bench): Promise<void> {
+  const { device, roofline, report, options, signal } = bench;
+  signal.throwIfAborted();
+  using decoding = await prepareDecoding(device, options.config);
+  await report.section(`decoding one sequence, context ${options.config.maxPositions >> 1}`);
+  const { medianMs: ms } = await timeWorkload(device, decoding, effortOf(bench));
+  // A profile goes on from where a run has set the position; fewer rounds than runs keep the sequence from ending.
+  decoding.run(1);
+  const rounds = Math.min(options.rounds, decoding.maxRuns - 2);
+  const results = rounds > 0 ? await profileOps([decoding.executable], roofline, rounds) : null;
+  for (const result of results ?? []) await report.op(result, "decode");
+  const { program } = decoding.executable;
+  await report.total("decode", {
+    ms,
+    tokens: 1,
+    rooflineShare: leastMs([program], roofline) / ms,
+    weightGigabytesPerSecond: decoding.weightBytes / ms / 1e6,
+  });
 }
 
-function row({ name, shape, count, ms, gflops, gigabytesPerSecond, rooflineShare }: BenchResult): string {
-  return columns([
-    name,
-    shape,
-    count > 0 ? String(count) : "",
-    ms.toPrecision(4),
-    gflops.toPrecision(3),
-    gigabytesPerSecond.toPrecision(3),
-    `${Math.round(rooflineShare * 100)}%`,
-  ]);
+async function benchBeside(bench: Bench, command: string): Promise<void> {
+  const { device, report, options, signal } = bench;
+  const shape = stepShape(options);
+  await report.section(`training step of ${shape.batch} × ${shape.sequence} tokens, in turns with ${command}`);
+  using step = await prepareTrainingStep(device, shape);
+  const rounds: Beside[] = [];
+  for await (const round of timeBeside(device, step, command, { ...effortOf(bench), signal })) {
+    rounds.push(round);
+    await report.beside(round);
+  }
+  await report.besideSummary(summarize(rounds));
 }

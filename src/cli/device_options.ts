@@ -1,5 +1,7 @@
-/** The option that chooses a device, and the refusals of what no device can do yet. */
+/** The options that choose a device and say how it computes. */
 
+import { MAX_THREADS } from "../device/cpu/device.ts";
+import type { DeviceChoice } from "../device/open.ts";
 import { UserError } from "../errors.ts";
 import { optionTable } from "./options.ts";
 
@@ -9,18 +11,38 @@ export const deviceOptions = optionTable({
     values: ["auto", "gpu", "cpu"],
     default: "auto",
     group: "Device",
-    help: "Where to compute: auto and gpu take the WebGPU adapter; cpu is not there yet",
+    help: "Where to compute: auto takes a GPU where there is one, else the CPU; gpu a software adapter too",
+  },
+  threads: {
+    type: "integer",
+    min: 1,
+    max: MAX_THREADS,
+    group: "Device",
+    help: "CPU: threads; default: as many as run at once. The numbers do not depend on it",
+  },
+  blas: {
+    type: "string",
+    placeholder: "auto|off|PATH",
+    default: "auto",
+    group: "Device",
+    help:
+      "CPU: system library for large matrix products. auto finds OpenBLAS, MKL, BLIS or Accelerate where there is one; off does without",
   },
 });
 
-/** @throws UserError for `--device cpu`, which no device serves yet */
-export function refuseCpu(device: "auto" | "gpu" | "cpu"): void {
-  if (device === "cpu") {
-    throw new UserError("the CPU device is not there yet", {
-      where: "--device cpu",
-      hint: "--device auto or gpu; without a GPU, a software adapter serves (codekiln devices says how to get one)",
-    });
-  }
+/** The device that the options ask for. */
+export interface DeviceOptions {
+  readonly device: DeviceChoice;
+  readonly threads: number | null;
+  readonly blas: string;
+}
+
+/** @throws {UserError} for options of the CPU device with `--device gpu`, where they would do nothing */
+export function checkDeviceOptions({ device, threads, blas }: DeviceOptions): void {
+  if (device !== "gpu") return;
+  const where = threads !== null ? `--threads ${threads}` : blas !== "auto" ? `--blas ${blas}` : null;
+  if (where === null) return;
+  throw new UserError("acts on the CPU device only", { where, hint: "leave it out, or use --device cpu" });
 }
 
 /** Variables by which launchers of several processes tell each process how many there are. */

@@ -1,18 +1,23 @@
 /** `codekiln devices`: what this machine can compute on, what `--device auto` takes, and how to get something better. */
 
+import os from "node:os";
+import { findBlas } from "../device/cpu/blas_find.ts";
+import { MAX_HEAP_BYTES } from "../device/cpu/memory.ts";
+import { compileModule } from "../device/cpu/module.ts";
+import { type AutoChoice, chooseDevice } from "../device/open.ts";
 import { type AdapterDescription, describeAdapters } from "../device/webgpu/adapter.ts";
-import { adapterAdvice } from "./adapters.ts";
+import { adapterAdvice, blasAdvice } from "./adapters.ts";
 import type { CommandContext } from "./command.ts";
 import { defineCommand } from "./define_command.ts";
-import { optionTable } from "./options.ts";
 import { wrap } from "./help.ts";
+import { optionTable } from "./options.ts";
 import { formatBytes } from "./progress.ts";
 
 export const devicesCommand = defineCommand({
   name: "devices",
   summary: "Show what this machine can compute on and what --device auto takes",
   description:
-    "Lists the WebGPU adapters with their features and limits, the processor's threads, and what --device auto would choose.",
+    "Lists the WebGPU adapters with their features and limits, the processor with its threads, its memory and the system BLAS that was found, and what --device auto would choose.",
   options: optionTable({
     json: { type: "boolean", default: false, group: "Output", help: "Print one JSON object" },
   }),
@@ -23,12 +28,23 @@ export const devicesCommand = defineCommand({
   run: ({ values }, context) => showDevices(values.json, context),
 });
 
+/** The CPU device as `devices` shows it. */
+interface CpuReport {
+  readonly model: string;
+  readonly threads: number;
+  /** How the kernels are built for this engine: "relaxed SIMD" (fused multiply-adds) or "SIMD". */
+  readonly simd: string;
+  /** The most that the device can address. */
+  readonly memory_limit_bytes: number;
+  readonly memory_available_bytes: number | null;
+  readonly blas: { readonly name: string; readonly path: string } | null;
+}
+
 /** What `devices --json` prints. */
 interface DevicesReport {
   readonly adapters: readonly AdapterDescription[];
-  readonly threads: number;
-  readonly cpu_device: "not there yet";
-  readonly auto: { readonly device: "gpu" | null; readonly adapter: string | null; readonly why: string };
+  readonly cpu: CpuReport;
+  readonly auto: AutoChoice;
   readonly advice: readonly string[];
 }
 
@@ -39,45 +55,69 @@ async function showDevices(json: boolean, context: CommandContext): Promise<void
 
 async function collect(): Promise<DevicesReport> {
   const adapters = await describeAdapters();
-  const chosen = adapters.at(0);
-  const why = !chosen
-    ? "no WebGPU adapter was found, and the CPU device is not there yet"
-    : chosen.software
-    ? "the only adapter is a software one; it is taken because the CPU device is not there yet"
-    : "a hardware adapter";
+  const { name: simd } = await compileModule();
+  const blas = findBlas("auto");
   return {
     adapters,
-    threads: navigator.hardwareConcurrency,
-    cpu_device: "not there yet",
-    auto: { device: chosen ? "gpu" : null, adapter: chosen?.name ?? null, why },
-    advice: adapterAdvice(adapters),
+    cpu: {
+      model: os.cpus().at(0)?.model.trim() ?? "unknown processor",
+      threads: navigator.hardwareConcurrency,
+      simd,
+      memory_limit_bytes: MAX_HEAP_BYTES,
+      memory_available_bytes: availableBytes(),
+      blas: blas && { name: blas.name, path: blas.path },
+    },
+    auto: await chooseDevice(),
+    advice: [...adapterAdvice(adapters), ...blas ? [] : [blasAdvice()]],
   };
 }
 
-function describe(report: DevicesReport): string {
-  const lines: string[] = [];
-  if (report.adapters.length === 0) lines.push("WebGPU adapters: none", "");
-  for (const adapter of report.adapters) {
-    const limits = adapter.limits;
-    lines.push(
-      `WebGPU adapter: ${adapter.name} (${adapter.software ? "software" : "hardware"})`,
-      ...wrap(`features: ${adapter.features.join(", ") || "none"}`, 90).map((line, i) =>
-        (i === 0 ? "  " : "    ") + line
-      ),
-      `  16-bit floats: ${adapter.f16 ? "yes" : "no"}, subgroups: ${adapter.subgroups ? "yes" : "no"}`,
-      `  largest storage binding: ${formatBytes(limits.maxStorageBufferBindingSize)}, ` +
-        `largest buffer: ${formatBytes(limits.maxBufferSize)}`,
-      `  workgroup: ${limits.maxComputeInvocationsPerWorkgroup} invocations, ` +
-        `${formatBytes(limits.maxComputeWorkgroupStorageSize)} shared; ` +
-        `${limits.maxStorageBuffersPerShaderStage} storage buffers a stage`,
-      "",
-    );
+function availableBytes(): number | null {
+  try {
+    return Deno.systemMemoryInfo().available;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return null;
+    throw error;
   }
+}
+
+function describe(report: DevicesReport): string {
+  const lines = report.adapters.length === 0 ? ["WebGPU adapters: none", ""] : report.adapters.flatMap(describeAdapter);
   lines.push(
-    `CPU: ${report.threads} threads; --device cpu is not there yet`,
-    `--device auto takes: ${report.auto.adapter ?? "nothing"}`,
-    `  (${report.auto.why})`,
+    ...describeCpu(report.cpu),
+    "",
+    ...hanging(`--device auto takes the ${report.auto.device === "gpu" ? "GPU" : "CPU"}: ${report.auto.why}.`, 0),
   );
-  if (report.advice.length > 0) lines.push("", ...report.advice);
+  if (report.advice.length > 0) lines.push("", ...report.advice.flatMap((advice) => hanging(advice, 0)));
   return lines.join("\n") + "\n";
+}
+
+function describeAdapter({ name, software, features, f16, subgroups, limits }: AdapterDescription): string[] {
+  return [
+    `WebGPU adapter: ${name} (${software ? "software" : "hardware"})`,
+    ...hanging(`features: ${features.join(", ") || "none"}`, 2),
+    `  16-bit floats: ${f16 ? "yes" : "no"}, subgroups: ${subgroups ? "yes" : "no"}`,
+    `  largest storage binding: ${formatBytes(limits.maxStorageBufferBindingSize)}, ` +
+    `largest buffer: ${formatBytes(limits.maxBufferSize)}`,
+    `  workgroup: ${limits.maxComputeInvocationsPerWorkgroup} invocations, ` +
+    `${formatBytes(limits.maxComputeWorkgroupStorageSize)} shared; ` +
+    `${limits.maxStorageBuffersPerShaderStage} storage buffers a stage`,
+    "",
+  ];
+}
+
+function describeCpu(cpu: CpuReport): string[] {
+  const available = cpu.memory_available_bytes;
+  return [
+    `CPU: ${cpu.model}, ${cpu.threads} thread${cpu.threads === 1 ? "" : "s"}`,
+    `  kernels: ${cpu.simd === "SIMD" ? "SIMD without fused multiply-adds, which this engine lacks" : cpu.simd}`,
+    `  memory: at most ${formatBytes(cpu.memory_limit_bytes)}` +
+    (available === null ? "" : `; ${formatBytes(available)} available now`),
+    `  BLAS: ${cpu.blas === null ? "none found" : `${cpu.blas.name} (${cpu.blas.path})`}`,
+  ];
+}
+
+/** Lines of a text, all but the first indented further. */
+function hanging(text: string, indent: number): string[] {
+  return wrap(text, 90 - indent).map((line, i) => " ".repeat(i === 0 ? indent : indent + 2) + line);
 }

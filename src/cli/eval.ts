@@ -58,7 +58,7 @@ async function runEval(options: EvalOptions, context: CommandContext): Promise<v
     });
   }
 
-  await using device = await openNotedDevice(options.device, context.note);
+  await using device = await openNotedDevice(options, context.note);
   const model = createModel(config);
   const microBatchSize = Math.min(options.micro_batch_size, samples.samples);
   const evaluation = buildEvaluation(model, { batch: microBatchSize, sequence });

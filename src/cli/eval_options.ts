@@ -1,6 +1,6 @@
 /** The options of `eval`: their table and checks. */
 
-import { deviceOptions, refuseCpu } from "./device_options.ts";
+import { checkDeviceOptions, deviceOptions } from "./device_options.ts";
 import { optionTable, type OptionValues } from "./options.ts";
 
 export const evalOptionTable = optionTable({
@@ -46,7 +46,7 @@ export const evalOptionTable = optionTable({
 
 type Values = OptionValues<typeof evalOptionTable>;
 
-export type EvalOptions = Omit<Values, "device"> & { readonly device: "auto" | "gpu" };
+export type EvalOptions = Values;
 
 /** What `eval` prints: as an indented JSON object, or on one line with `--json`. */
 export interface EvalResult {
@@ -58,8 +58,8 @@ export interface EvalResult {
   readonly tokens: number;
 }
 
-/** @throws UserError for what is not there yet */
+/** @throws UserError naming the options that do not go together */
 export function checkEvalOptions(values: Values): EvalOptions {
-  refuseCpu(values.device);
-  return { ...values, device: values.device === "gpu" ? "gpu" : "auto" };
+  checkDeviceOptions(values);
+  return values;
 }

@@ -96,7 +96,7 @@ async function runGenerate(options: GenerateOptions, context: CommandContext): P
   // The first prompts come before the model, so that a missing file is heard of at once.
   let ready = await nextPrompts();
   if (ready.length === 0) return context.note("note: there are no prompts");
-  await using device = await openNotedDevice(options.device, context.note);
+  await using device = await openNotedDevice(options, context.note);
   const model = createModel(config);
   loadWeights(checkpoint, device, model);
   using engine = createEngines(device, model, options.max_dec_len);

@@ -2,7 +2,7 @@
 
 import { UserError } from "../errors.ts";
 import { DEFAULT_SAMPLING } from "../generate/settings.ts";
-import { deviceOptions, refuseCpu } from "./device_options.ts";
+import { checkDeviceOptions, deviceOptions } from "./device_options.ts";
 import { modelTypes } from "./model_names.ts";
 import { optionTable, type OptionValues } from "./options.ts";
 
@@ -103,9 +103,8 @@ type Values = OptionValues<typeof generateOptionTable>;
 
 /** Checked options of `generate`. */
 export interface GenerateOptions
-  extends Omit<Values, "decode_strategy" | "num_beams" | "length_penalty" | "early_stopping" | "device"> {
+  extends Omit<Values, "decode_strategy" | "num_beams" | "length_penalty" | "early_stopping"> {
   readonly decode_strategy: "greedy_search" | "sampling";
-  readonly device: "auto" | "gpu";
 }
 
 /**
@@ -114,7 +113,7 @@ export interface GenerateOptions
  * @throws UserError naming the options that do not go together
  */
 export function checkGenerateOptions(values: Values, given: ReadonlySet<string>): GenerateOptions {
-  refuseCpu(values.device);
+  checkDeviceOptions(values);
   if (values.decode_strategy === "beam_search") {
     throw new UserError("beam search is not there yet", {
       where: "--decode_strategy beam_search",
@@ -139,11 +138,7 @@ export function checkGenerateOptions(values: Values, given: ReadonlySet<string>)
   }
   checkPrompts(values, given);
   const { num_beams: _beams, length_penalty: _length, early_stopping: _early, ...rest } = values;
-  return {
-    ...rest,
-    decode_strategy: values.decode_strategy === "greedy_search" ? "greedy_search" : "sampling",
-    device: values.device === "gpu" ? "gpu" : "auto",
-  };
+  return { ...rest, decode_strategy: values.decode_strategy === "greedy_search" ? "greedy_search" : "sampling" };
 }
 
 function checkPrompts(values: Values, given: ReadonlySet<string>): void {

@@ -1,7 +1,7 @@
 /** The options of `train`: their table, and the checks that concern more than one of them. */
 
 import { UserError } from "../errors.ts";
-import { deviceOptions, refuseCpu, refuseSeveralProcesses } from "./device_options.ts";
+import { checkDeviceOptions, deviceOptions, refuseSeveralProcesses } from "./device_options.ts";
 import { modelTypes, presetNames } from "./model_names.ts";
 import { optionTable, type OptionValues } from "./options.ts";
 
@@ -171,8 +171,7 @@ export const trainOptionTable = optionTable({
 type Values = OptionValues<typeof trainOptionTable>;
 
 /** Checked options of a training run. Where several options bear on one thing, that is settled here. */
-export interface TrainOptions extends Omit<Values, "use_amp" | "scale_loss" | "use_recompute" | "device"> {
-  readonly device: "auto" | "gpu";
+export interface TrainOptions extends Omit<Values, "use_amp" | "scale_loss" | "use_recompute"> {
   /** Samples in an optimizer step: micro_batch_size · accumulation steps. */
   readonly global_batch_size: number;
   readonly decay_steps: number;
@@ -190,7 +189,7 @@ export interface TrainOptions extends Omit<Values, "use_amp" | "scale_loss" | "u
 export function checkTrainOptions(values: Values, given: ReadonlySet<string>): TrainOptions {
   refuseWhatIsMissing(values);
   refuseSeveralProcesses();
-  refuseCpu(values.device);
+  checkDeviceOptions(values);
 
   const microBatch = values.micro_batch_size;
   const globalBatch = values.global_batch_size ?? microBatch;
@@ -214,10 +213,9 @@ export function checkTrainOptions(values: Values, given: ReadonlySet<string>): T
     const missing = values.vocab_file === null ? "vocab_file" : "merge_file";
     throw new UserError("is missing", { where: `--${missing}`, hint: "--vocab_file and --merge_file go together" });
   }
-  const { use_amp: _amp, scale_loss: _scale, use_recompute: _recompute, device, ...rest } = values;
+  const { use_amp: _amp, scale_loss: _scale, use_recompute: _recompute, ...rest } = values;
   return {
     ...rest,
-    device: device === "gpu" ? "gpu" : "auto",
     global_batch_size: globalBatch,
     decay_steps: values.decay_steps ?? values.max_steps,
     accumulationSteps: globalBatch / microBatch,

@@ -33,7 +33,7 @@ export async function trainWithReports(
   const note = (line: string) => progress ? progress.note(line) : context.note(line);
   try {
     const result = await train(
-      () => openNotedDevice(options.device, note),
+      () => openNotedDevice(options, note),
       runOptions(options),
       (dataset) => findDataTokenizer(dataset, tokenizerSources(options), note),
       {

@@ -8,6 +8,7 @@ import { continueTexts, promptIds } from "../generate/texts.ts";
 import { createModel } from "../model/training_programs.ts";
 import { findCheckpointTokenizer } from "./checkpoint_tokenizer.ts";
 import type { CommandContext } from "./command.ts";
+import type { DeviceOptions } from "./device_options.ts";
 import { openNotedDevice } from "./open_device.ts";
 import { createTextWriter } from "./text_writer.ts";
 
@@ -15,12 +16,12 @@ import { createTextWriter } from "./text_writer.ts";
 export async function writeContinuations(
   checkpoint: string,
   prompts: readonly string[],
-  { device: choice, seed, maxNew }: { device: "auto" | "gpu"; seed: number; maxNew: number },
+  { seed, maxNew, ...options }: DeviceOptions & { readonly seed: number; readonly maxNew: number },
   context: CommandContext,
 ): Promise<void> {
   const tokenizer = await findCheckpointTokenizer(checkpoint);
   if (!tokenizer) return;
-  await using device = await openNotedDevice(choice, () => {});
+  await using device = await openNotedDevice(options, () => {});
   const model = createModel(readConfigJson(`${checkpoint}/config.json`));
   loadWeights(checkpoint, device, model);
   using generator = await createGenerator(device, model, { batch: prompts.length, maxNew });

@@ -45,7 +45,7 @@ Deno.test("options that contradict each other are refused by name", () => {
   assert.throws(() => options("--prompt a --prompt_file f"), userError(/cannot go together with --prompt/));
   assert.throws(() => options("--prompt a --prompt_format whole"), userError(/acts on --prompt_file and stdin/));
   assert.throws(() => options("--temperature 0"), userError(/a number above 0/));
-  assert.throws(() => options("--device cpu"), userError(/not there yet/));
+  assert.throws(() => options("--device gpu --threads 2"), userError(/--threads 2: acts on the CPU device only/));
 });
 
 Deno.test("more new tokens than the model has positions cannot be asked for", async () => {

@@ -8,6 +8,9 @@ import { sample } from "./sample";
 import { matmulPack } from "./matmul_pack";
 import { matmulStrip } from "./matmul";
 import { matmulBlas } from "./matmul_blas";
+import { attentionForward } from "./attention";
+import { cachedAttentionBlocks, cachedAttentionRow } from "./cached_attention";
+import { cacheAppend } from "./cache_append";
 import { KernelId } from "./kernel_id";
 
 /**
@@ -46,6 +49,14 @@ export function dispatch(kernel: u32, args: usize, item: u32): void {
       return matmulStrip(args, item);
     case KernelId.matmulBlas:
       return matmulBlas(args, item);
+    case KernelId.attentionForward:
+      return attentionForward(args, item);
+    case KernelId.cachedAttentionBlocks:
+      return cachedAttentionBlocks(args, item);
+    case KernelId.cachedAttentionRow:
+      return cachedAttentionRow(args, item);
+    case KernelId.cacheAppend:
+      return cacheAppend(args, item);
     default:
       unreachable();
   }

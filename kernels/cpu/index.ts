@@ -14,6 +14,13 @@ import { setWorkerScratch } from "./worker_scratch";
 
 // Every kernel is exported too: that keeps it a function of its own, which engines compile better than one giant.
 export * from "./column_sum";
+export * from "./attention";
+export * from "./attention_strips";
+export * from "./attention_tiles";
+export * from "./attention_pack";
+export * from "./attention_dropout";
+export * from "./cached_attention";
+export * from "./cache_append";
 export * from "./sum";
 export * from "./adamw";
 export * from "./embedding";

@@ -18,4 +18,8 @@ export enum KernelId {
   matmulPack,
   matmulStrip,
   matmulBlas,
+  attentionForward,
+  cachedAttentionBlocks,
+  cachedAttentionRow,
+  cacheAppend,
 }

@@ -7,6 +7,9 @@ import { adamW } from "./adamw.ts";
 import { embedding } from "./embedding.ts";
 import { embeddingBackward } from "./embedding_backward.ts";
 import { sample } from "./sample.ts";
+import { attention } from "./attention.ts";
+import { cacheAppend } from "./cache_append.ts";
+import { cachedAttention } from "./cached_attention.ts";
 import type { Call, CpuTraits, Kernel } from "./kernel.ts";
 import { matmul } from "./matmul.ts";
 
@@ -26,14 +29,14 @@ const KERNELS = {
   gelu: missing,
   geluBackward: missing,
   dropout: missing,
-  attention: missing,
+  attention,
   attentionBackward: missing,
   crossEntropy: missing,
   sum,
   globalNorm,
   adamW,
-  cacheAppend: missing,
-  cachedAttention: missing,
+  cacheAppend,
+  cachedAttention,
   sample,
 } satisfies { [K in OpKind]: Kernel<K> };
 

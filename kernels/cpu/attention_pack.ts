@@ -181,3 +181,29 @@ export function storeTurned(
     for (let row: u32 = 0; row < end; row++) copyFloats(to + (half + row) * stride, buffer + row * bytes, size);
   }
 }
+
+/** Writes `rows` rows of `size` floats, times `scale`, from strips of `padded` rows. */
+export function storeStrips(
+  from: usize,
+  padded: u32,
+  scale: f32,
+  rows: u32,
+  size: u32,
+  to: usize,
+  stride: usize,
+): void {
+  const strip = <usize>padded << 5;
+  const factor = f32x4.splat(scale);
+  const whole = <usize>(size & ~7) << 2;
+  const bytes = <usize>size << 2;
+  for (let row: u32 = 0; row < rows; row++) {
+    let source = from;
+    for (let d: usize = 0; d != whole; d += 32, source += strip) {
+      v128.store(to + d, f32x4.mul(v128.load(source), factor));
+      v128.store(to + d, f32x4.mul(v128.load(source, 16), factor), 16);
+    }
+    for (let d = whole; d != bytes; d += 4, source += 4) store<f32>(to + d, load<f32>(source) * scale);
+    from += 32;
+    to += stride;
+  }
+}

@@ -52,7 +52,8 @@ export function panelsProduct(a: usize, rows: usize, m: u32, b: usize, k: u32, c
   }
 }
 
-function rowsTile6(a: usize, aStrip: usize, b: usize, strips: u32, c: usize, add: bool): void {
+/** A tile of rowsProduct, of 6 rows. */
+export function rowsTile6(a: usize, aStrip: usize, b: usize, strips: u32, c: usize, add: bool): void {
   let c00 = f32x4.splat(0);
   let c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
   let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
@@ -133,7 +134,8 @@ function rowsTile6(a: usize, aStrip: usize, b: usize, strips: u32, c: usize, add
   v128.store(c, c51, 176);
 }
 
-function rowsTile4(a: usize, aStrip: usize, b: usize, strips: u32, c: usize, add: bool): void {
+/** A tile of rowsProduct, of 4 rows. */
+export function rowsTile4(a: usize, aStrip: usize, b: usize, strips: u32, c: usize, add: bool): void {
   let c00 = f32x4.splat(0);
   let c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
   if (add) {

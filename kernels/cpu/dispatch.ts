@@ -9,6 +9,7 @@ import { matmulPack } from "./matmul_pack";
 import { matmulStrip } from "./matmul";
 import { matmulBlas } from "./matmul_blas";
 import { attentionForward } from "./attention";
+import { attentionBackward, attentionBackwardFinish } from "./attention_backward";
 import { cachedAttentionBlocks, cachedAttentionRow } from "./cached_attention";
 import { cacheAppend } from "./cache_append";
 import { KernelId } from "./kernel_id";
@@ -57,6 +58,10 @@ export function dispatch(kernel: u32, args: usize, item: u32): void {
       return cachedAttentionRow(args, item);
     case KernelId.cacheAppend:
       return cacheAppend(args, item);
+    case KernelId.attentionBackward:
+      return attentionBackward(args, item);
+    case KernelId.attentionBackwardFinish:
+      return attentionBackwardFinish(args, item);
     default:
       unreachable();
   }

@@ -15,6 +15,8 @@ import { setWorkerScratch } from "./worker_scratch";
 // Every kernel is exported too: that keeps it a function of its own, which engines compile better than one giant.
 export * from "./column_sum";
 export * from "./attention";
+export * from "./attention_backward";
+export * from "./attention_gradients";
 export * from "./attention_strips";
 export * from "./attention_tiles";
 export * from "./attention_pack";

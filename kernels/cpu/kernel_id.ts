@@ -19,6 +19,8 @@ export enum KernelId {
   matmulStrip,
   matmulBlas,
   attentionForward,
+  attentionBackward,
+  attentionBackwardFinish,
   cachedAttentionBlocks,
   cachedAttentionRow,
   cacheAppend,

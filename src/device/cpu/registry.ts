@@ -8,6 +8,7 @@ import { embedding } from "./embedding.ts";
 import { embeddingBackward } from "./embedding_backward.ts";
 import { sample } from "./sample.ts";
 import { attention } from "./attention.ts";
+import { attentionBackward } from "./attention_backward.ts";
 import { cacheAppend } from "./cache_append.ts";
 import { cachedAttention } from "./cached_attention.ts";
 import type { Call, CpuTraits, Kernel } from "./kernel.ts";
@@ -30,7 +31,7 @@ const KERNELS = {
   geluBackward: missing,
   dropout: missing,
   attention,
-  attentionBackward: missing,
+  attentionBackward,
   crossEntropy: missing,
   sum,
   globalNorm,

@@ -1,6 +1,6 @@
 /**
  * Thresholds without sorting: radix selection over the bits of floats, brought into the order of the floats. Three histograms of
- * 11, 11 and 10 bits find the value exactly. They hold counts or masses in f64, summed in id order.
+ * 11 bits find the value exactly (the last one sees a bit again). They hold counts or masses in f64, summed in id order.
  */
 import { workerScratch } from "./worker_scratch";
 
@@ -38,7 +38,6 @@ export function thresholdOf(values: usize, weights: usize, n: u32, wanted: f64):
   let left = wanted;
   for (let level = 0; level < 3; level++) {
     const shift = level == 0 ? 21 : level == 1 ? 10 : 0;
-    const bits = level == 2 ? 10 : 11;
     memory.fill(bins, 0, BINS * 8);
     const end = values + (<usize>n << 2);
     const vectorEnd = values + (<usize>(n & ~3) << 2);
@@ -62,7 +61,7 @@ export function thresholdOf(values: usize, weights: usize, n: u32, wanted: f64):
     let found: u32 = 0;
     let above: f64 = 0;
     let before: f64 = 0;
-    for (let bin: i32 = (1 << bits) - 1; bin >= 0; bin--) {
+    for (let bin: i32 = BINS - 1; bin >= 0; bin--) {
       const held = load<f64>(bins + (<usize>bin << 3));
       if (!(held > 0)) continue;
       found = bin;
@@ -72,7 +71,7 @@ export function thresholdOf(values: usize, weights: usize, n: u32, wanted: f64):
     }
     left -= before;
     prefix |= found << shift;
-    known |= ((1 << bits) - 1) << shift;
+    known |= (BINS - 1) << shift;
   }
   return valueOf(prefix);
 }

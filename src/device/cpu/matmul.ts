@@ -1,8 +1,12 @@
 /** Matrix products: the way of computing one is chosen here, from its shape and the machine. */
-import type { Kernel } from "./kernel.ts";
+import type { Matmul } from "../../program/op.ts";
+import type { CpuTraits, Kernel } from "./kernel.ts";
+import { blasCalls, wantsBlas } from "./matmul_blas.ts";
 import { packedCalls, packedScratch } from "./matmul_packed.ts";
 
+const useBlas = (op: Matmul, { blas }: CpuTraits) => blas && wantsBlas(op);
+
 export const matmul: Kernel<"matmul"> = {
-  scratch: (op) => packedScratch(op),
-  calls: (op) => packedCalls(op),
+  scratch: (op, traits) => useBlas(op, traits) ? 0 : packedScratch(op),
+  calls: (op, traits) => useBlas(op, traits) ? blasCalls(op) : packedCalls(op),
 };

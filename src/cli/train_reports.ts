@@ -2,6 +2,7 @@
 
 import { checkpointPath, checkpointSteps } from "../checkpoint/find.ts";
 import { partialName, reason } from "../files.ts";
+import { MAX_HEAP_BYTES } from "../device/cpu/memory.ts";
 import { DeviceError, UserError } from "../errors.ts";
 import { createGenerator } from "../generate/generator.ts";
 import { DEFAULT_SAMPLING } from "../generate/settings.ts";
@@ -141,8 +142,10 @@ function describeStart({ model, dataset, trainer, startStep, notes }: StartedRun
     `a step: ${microBatchSize} samples × ${accumulation}, ${formatCount(perStep)} tokens, ` +
     `${(trainer.flopsPerStep / 1e9).toPrecision(3)} GFLOP; ${formatCount(steps)} steps, ` +
     `${(steps * perStep / (samples * sequence)).toPrecision(3)} epochs`,
-    `memory on ${trainer.device.name}: ${formatBytes(use.persistentBytes)} for weights, gradients and moments, ` +
-    `${formatBytes(use.activationBytes)} for activations`,
+    `device: ${trainer.device.name}`,
+    `memory: ${formatBytes(use.persistentBytes)} for weights, gradients and moments, ` +
+    `${formatBytes(use.activationBytes)} for activations` +
+    (trainer.device.kind === "cpu" ? `; the CPU device holds at most ${formatBytes(MAX_HEAP_BYTES)}` : ""),
     ...(startStep > 0 ? [`resuming after step ${startStep}`] : []),
     ...notes.map((line) => `note: ${line}`),
     ...(steps <= 0 ? ["note: --max_steps is reached already; nothing is left to train"] : []),

@@ -83,13 +83,13 @@ export async function train(
   const { inputDir, outputDir, split, model: modelOptions, seed } = options;
   const { maxSeqLen } = modelOptions;
   const parts = split[1] > 0 ? ["train", "valid"] as const : ["train"] as const;
-  const description = { maxSeqLen, split, seed, parts };
-  const choice = await openDataset(inputDir, description).then((opened) => {
+  const view = { maxSeqLen, split, seed, parts };
+  const choice = await openDataset(inputDir, view).then((opened) => {
     using dataset = opened;
     return chooseModel(modelOptions, dataset);
   });
   // Opened again with the vocabulary: files without a description may hold any ids.
-  using dataset = await openDataset(inputDir, { ...description, vocabSize: choice.config.vocabSize });
+  using dataset = await openDataset(inputDir, { ...view, vocabSize: choice.config.vocabSize });
   const model = createModel(choice.config);
   const tokenizer = await tokenizerOf(dataset);
   if (tokenizer && tokenizer.vocabSize > model.config.vocabSize) {
@@ -99,15 +99,16 @@ export async function train(
   }
   mendCheckpoints(outputDir);
   const resumed = findResumed(options);
-  const state = (step: number): TrainerState => ({
-    format: "codekiln-trainer-1",
-    step,
-    run: describeRun(options, model, dataset),
-  });
-  const notes = resumed ? compareRuns(resumed.state, state(0)) : [];
+  const description = describeRun(options, model, dataset);
+  const notes = resumed ? compareRuns(resumed.state.run, description) : [];
   makeOutputFolder(outputDir);
 
   await using device = await openDevice();
+  // Devices, and builds of one device, round differently.
+  const run = { ...description, device: device.name };
+  const state = (step: number): TrainerState => ({ format: "codekiln-trainer-1", step, run });
+  const deviceBefore = resumed?.state.run.device ?? device.name;
+  if (deviceBefore !== device.name) notes.push(`device was ${deviceBefore} and is ${device.name} from here on`);
   using trainer = await createTrainer(device, model, { ...options, sequence: maxSeqLen });
   const startStep = resumed?.state.step ?? 0;
   if (resumed) {
@@ -241,10 +242,10 @@ const FIXED = new Set([
   "vocab_size",
 ]);
 
-function compareRuns(before: TrainerState, now: TrainerState): string[] {
+function compareRuns(before: TrainerState["run"], now: TrainerState["run"]): string[] {
   const notes: string[] = [];
-  for (const [name, value] of Object.entries(now.run)) {
-    const old = before.run[name];
+  for (const [name, value] of Object.entries(now)) {
+    const old = before[name];
     if (old === value) continue;
     if (FIXED.has(name)) {
       const where = name === "data" ? "--input_dir" : `--${name}`;

@@ -144,6 +144,23 @@ Deno.test("a run refuses to resume with another seed, batch or data", () =>
     await assertFails(resume({ model, split: [1, 0, 0] }), "--input_dir", "the data have changed");
   }));
 
+Deno.test("a run that goes on with another device says so, once", () =>
+  withFolder(async (folder) => {
+    const notes: string[][] = [];
+    const run = (name: string, options: Partial<ReturnType<typeof tinyOptions>>) =>
+      train(
+        async () => ({ ...await reference.open(), name }),
+        tinyOptions(folder, "out", options),
+        tinyTokenizer,
+        { ...quietly(), onStart: (run) => void notes.push([...run.notes]) },
+        never,
+      );
+    await run("one", { maxSteps: 1 });
+    await run("two", { maxSteps: 2, resume: true });
+    await run("two", { maxSteps: 3, resume: true });
+    assert.deepEqual(notes, [[], ["device was one and is two from here on"], []]);
+  }));
+
 Deno.test("ids outside of the model's vocabulary are an error with their place, also where the data have no description", () =>
   withFolder(async (folder) => {
     await Deno.remove(`${folder}/data/tiny_meta.json`);

@@ -36,7 +36,11 @@ export interface CpuDevice extends Device {
 /** The most threads that a device takes. */
 export const MAX_THREADS = 256;
 
-const MEMORY_HINT = "use a smaller micro batch, a shorter sequence or a smaller model";
+function memoryHint({ persistentBytes }: MemoryUse, most: number): string {
+  return persistentBytes > most
+    ? "a smaller micro batch does not help here: use a smaller model, or a GPU"
+    : "use a smaller micro batch, a shorter sequence or a smaller model";
+}
 
 /** Memory that the system can still give; Infinity where it does not say. */
 function availableBytes(): number {
@@ -95,13 +99,17 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
 
   const refuseOversized = (use: MemoryUse) => {
     const needed = use.persistentBytes + use.activationBytes;
-    const refuse = (expected: string) => {
-      throw new DeviceError(`the plan needs ${describeUse(use)}`, { where: "CPU", expected, hint: MEMORY_HINT });
+    const refuseAbove = (most: number, what: string) => {
+      if (needed <= most) return;
+      const expected = `at most ${megabytes(most)}, ${what}`;
+      throw new DeviceError(`the plan needs ${describeUse(use)}`, {
+        where: "CPU",
+        expected,
+        hint: memoryHint(use, most),
+      });
     };
-    const left = memory.left();
-    if (needed > left) refuse(`at most ${megabytes(left)}, what is left of the 4 GiB that the CPU device can address`);
-    const available = availableBytes();
-    if (needed > available) refuse(`at most ${megabytes(available)}, the memory available`);
+    refuseAbove(memory.left(), "what is left of the 4 GiB that the CPU device can address");
+    refuseAbove(availableBytes(), "the memory available");
   };
 
   /** Refuses calls that would change what a long read has not copied yet. */

@@ -30,8 +30,8 @@ const LIMITS = [
   "maxComputeWorkgroupsPerDimension",
 ] as const;
 
-const NO_ADAPTER_HINT = "install a graphics driver with Vulkan, Metal or Direct3D 12; without a GPU, Debian's " +
-  "`apt-get install mesa-vulkan-drivers` brings a software adapter (DENO_WEBGPU_BACKEND=vulkan selects Vulkan)";
+const NO_ADAPTER_HINT =
+  "install a graphics driver with Vulkan, Metal or Direct3D 12, or compute on the processor: --device cpu";
 
 /**
  * Mesa's device selection layer prints an error where no desktop session runs. Nothing is changed where the user chose a

@@ -5,7 +5,6 @@
 
 import assert from "node:assert/strict";
 import { buildPortable } from "../../tasks/compile_portable.ts";
-import { ensureAdapter } from "../../tasks/setup_adapter.ts";
 
 interface Outcome {
   readonly code: number;
@@ -51,7 +50,6 @@ async function writeCorpus(folder: string): Promise<void> {
 }
 
 Deno.test("the portable file goes the whole way from source code to generated text", async (t) => {
-  assert.ok(await ensureAdapter(), "there is no WebGPU adapter to train on");
   const folder = await Deno.makeTempDir({ prefix: "codekiln-portable-" });
   const checkpoint = "run/model_6";
   try {
@@ -85,12 +83,21 @@ Deno.test("the portable file goes the whole way from source code to generated te
       assert.ok(result.tokens > 2000);
     });
 
-    await t.step("train saves a checkpoint whose loss has fallen", async () => {
-      await succeed(folder, [
+    await t.step("devices finds the processor", async () => {
+      const { cpu, auto } = JSON.parse(await succeed(folder, ["devices", "--json"]));
+      assert.ok(cpu.threads >= 1 && /SIMD/.test(cpu.simd));
+      assert.match(auto.device, /^(cpu|gpu)$/);
+    });
+
+    await t.step("train on the CPU saves a checkpoint whose loss has fallen", async () => {
+      const { code, err } = await runIn(folder, [
         ...["train", "--input_dir", "data", "--output_dir", "run", "--split", "80,20,0", "--max_steps", "6"],
         ...["--num_layers", "2", "--hidden_size", "32", "--num_heads", "2", "--max_seq_len", "32"],
         ...["--micro_batch_size", "4", "--max_lr", "0.01", "--min_lr", "0.001", "--warmup_rate", "0.2"],
+        ...["--device", "cpu"],
       ]);
+      assert.equal(code, 0, err);
+      assert.match(err, /^device: .*, \d+ threads?, .*SIMD/m);
       const lines = (await Deno.readTextFile(`${folder}/work/run/metrics.jsonl`)).trim().split("\n");
       const losses = lines.map((line) => JSON.parse(line).loss).filter((loss) => typeof loss === "number");
       assert.equal(losses.length, 6);
@@ -100,11 +107,25 @@ Deno.test("the portable file goes the whole way from source code to generated te
       }
     });
 
-    await t.step("eval measures it", async () => {
+    await t.step("eval measures it, the same with one thread as with two", async () => {
       const args = ["eval", "--model_name_or_path", checkpoint, "--input_dir", "data", "--split", "80,20,0"];
-      const result = JSON.parse(await succeed(folder, [...args, "--micro_batch_size", "4", "--json"]));
+      const evaluate = async (threads: string) =>
+        JSON.parse(
+          await succeed(folder, [
+            ...args,
+            "--micro_batch_size",
+            "4",
+            "--device",
+            "cpu",
+            "--threads",
+            threads,
+            "--json",
+          ]),
+        );
+      const result = await evaluate("2");
       assert.ok(result.loss > 0 && result.loss < 7, `loss ${result.loss}`);
       assert.ok(result.tokens > 0 && result.bits_per_byte > 0);
+      assert.deepEqual(await evaluate("1"), result);
     });
 
     await t.step("generate continues prompts from stdin", async () => {

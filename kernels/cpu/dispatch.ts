@@ -12,6 +12,11 @@ import { attentionForward } from "./attention";
 import { attentionBackward, attentionBackwardFinish } from "./attention_backward";
 import { cachedAttentionBlocks, cachedAttentionRow } from "./cached_attention";
 import { cacheAppend } from "./cache_append";
+import { crossEntropy } from "./cross_entropy";
+import { dropout } from "./dropout";
+import { gelu, geluBackward } from "./gelu_blocks";
+import { layerNorm } from "./layer_norm";
+import { layerNormBackwardColumns, layerNormBackwardRows } from "./layer_norm_backward";
 import { KernelId } from "./kernel_id";
 
 /**
@@ -62,6 +67,20 @@ export function dispatch(kernel: u32, args: usize, item: u32): void {
       return attentionBackward(args, item);
     case KernelId.attentionBackwardFinish:
       return attentionBackwardFinish(args, item);
+    case KernelId.gelu:
+      return gelu(args, item);
+    case KernelId.geluBackward:
+      return geluBackward(args, item);
+    case KernelId.dropout:
+      return dropout(args, item);
+    case KernelId.layerNorm:
+      return layerNorm(args, item);
+    case KernelId.layerNormBackwardRows:
+      return layerNormBackwardRows(args, item);
+    case KernelId.layerNormBackwardColumns:
+      return layerNormBackwardColumns(args, item);
+    case KernelId.crossEntropy:
+      return crossEntropy(args, item);
     default:
       unreachable();
   }

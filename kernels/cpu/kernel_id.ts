@@ -24,4 +24,11 @@ export enum KernelId {
   cachedAttentionBlocks,
   cachedAttentionRow,
   cacheAppend,
+  gelu,
+  geluBackward,
+  dropout,
+  layerNorm,
+  layerNormBackwardRows,
+  layerNormBackwardColumns,
+  crossEntropy,
 }

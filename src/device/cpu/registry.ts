@@ -11,28 +11,25 @@ import { attention } from "./attention.ts";
 import { attentionBackward } from "./attention_backward.ts";
 import { cacheAppend } from "./cache_append.ts";
 import { cachedAttention } from "./cached_attention.ts";
+import { crossEntropy } from "./cross_entropy.ts";
+import { dropout, gelu, geluBackward } from "./elementwise.ts";
+import { layerNorm, layerNormBackward } from "./layer_norm.ts";
 import type { Call, CpuTraits, Kernel } from "./kernel.ts";
 import { matmul } from "./matmul.ts";
-
-const missing = {
-  calls: (op: Op): Call[] => {
-    throw new Error(`${op.kind} is missing`);
-  },
-};
 
 const KERNELS = {
   embedding,
   embeddingBackward,
-  layerNorm: missing,
-  layerNormBackward: missing,
+  layerNorm,
+  layerNormBackward,
   matmul,
   columnSum,
-  gelu: missing,
-  geluBackward: missing,
-  dropout: missing,
+  gelu,
+  geluBackward,
+  dropout,
   attention,
   attentionBackward,
-  crossEntropy: missing,
+  crossEntropy,
   sum,
   globalNorm,
   adamW,

@@ -122,7 +122,7 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
 
   const ensure = (tensor: Tensor): number => {
     const known = storages.find(tensor.storage);
-    if (known !== undefined) return known + 4 * tensor.offset;
+    if (known) return known.address + 4 * tensor.offset;
     if (tensor.storage.lifetime !== "persistent") {
       throw new DeviceError(`${describe(tensor)} lives only within a run`, { expected: "a persistent tensor" });
     }
@@ -130,14 +130,14 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   };
 
   const createExecutable = (program: Program, plan: MemoryPlan, heap: Heap): Executable => {
-    const needed = persistentStorages([program]).map((storage) => ({ storage, address: storages.ensure(storage) }));
+    const needed = persistentStorages([program]).map((storage) => ({ storage, place: storages.find(storage) }));
     const places = { plan, heap: heap.address, address: storages.ensure };
     const calls = writeCalls(program, traits, places, memory);
     let disposed = false;
     const checkRun = () => {
       refuseDuringRead("run");
       if (disposed) throw new DeviceError(`${program.name} has been disposed of`);
-      const freed = needed.find(({ storage, address }) => storages.find(storage) !== address);
+      const freed = needed.find(({ storage, place }) => storages.find(storage) !== place);
       if (freed) throw new DeviceError(`${program.name} uses ${freed.storage.name}, which has been freed`);
     };
     return {

@@ -4,10 +4,16 @@ import type { CpuMemory } from "./memory.ts";
 
 const bytesOf = (elements: number) => alignUp(elements) * 4;
 
+/** A storage's place. */
+export interface Allocation {
+  /** In bytes. */
+  readonly address: number;
+}
+
 export interface Storages {
   has(storage: Storage): boolean;
-  /** The storage's byte address, undefined where it is not allocated. */
-  find(storage: Storage): number | undefined;
+  /** Where the storage lies, undefined where it is not allocated; another object after it has been freed and allocated again. */
+  find(storage: Storage): Allocation | undefined;
   /** The storage's byte address; allocates it, full of zeros, where it is not there yet. */
   ensure(storage: Storage): number;
   missingBytes(storages: readonly Storage[]): number;
@@ -16,24 +22,24 @@ export interface Storages {
 
 /** Keeps the persistent storages of one device. */
 export function createStorages(memory: CpuMemory): Storages {
-  const addresses = new Map<Storage, number>();
+  const allocations = new Map<Storage, Allocation>();
   return {
-    has: (storage) => addresses.has(storage),
-    find: (storage) => addresses.get(storage),
+    has: (storage) => allocations.has(storage),
+    find: (storage) => allocations.get(storage),
     ensure(storage) {
-      const known = addresses.get(storage);
-      if (known !== undefined) return known;
+      const known = allocations.get(storage);
+      if (known) return known.address;
       const address = memory.allocateZeros(bytesOf(storage.elements));
-      addresses.set(storage, address);
+      allocations.set(storage, { address });
       return address;
     },
     missingBytes: (storages) =>
-      storages.reduce((sum, storage) => sum + (addresses.has(storage) ? 0 : bytesOf(storage.elements)), 0),
+      storages.reduce((sum, storage) => sum + (allocations.has(storage) ? 0 : bytesOf(storage.elements)), 0),
     free(storage) {
-      const address = addresses.get(storage);
-      if (address === undefined) return;
-      memory.free(address);
-      addresses.delete(storage);
+      const allocation = allocations.get(storage);
+      if (!allocation) return;
+      memory.free(allocation.address);
+      allocations.delete(storage);
     },
   };
 }

@@ -12,6 +12,7 @@ import { attentionForward } from "./attention";
 import { attentionBackward, attentionBackwardFinish } from "./attention_backward";
 import { cachedAttentionBlocks, cachedAttentionRow } from "./cached_attention";
 import { cacheAppend } from "./cache_append";
+import { thinBlocks, thinFinish, thinDots } from "./matmul_thin";
 import { crossEntropy } from "./cross_entropy";
 import { dropout } from "./dropout";
 import { gelu, geluBackward } from "./gelu_blocks";
@@ -67,6 +68,12 @@ export function dispatch(kernel: u32, args: usize, item: u32): void {
       return attentionBackward(args, item);
     case KernelId.attentionBackwardFinish:
       return attentionBackwardFinish(args, item);
+    case KernelId.thinBlocks:
+      return thinBlocks(args, item);
+    case KernelId.thinFinish:
+      return thinFinish(args, item);
+    case KernelId.thinDots:
+      return thinDots(args, item);
     case KernelId.gelu:
       return gelu(args, item);
     case KernelId.geluBackward:

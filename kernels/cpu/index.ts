@@ -38,6 +38,7 @@ export * from "./matmul_epilogue";
 export * from "./matmul_pack";
 export * from "./matmul_tile";
 export * from "./matmul_blas";
+export * from "./matmul_thin";
 
 const SPIN_BETWEEN_COMMANDS: u32 = 2000;
 

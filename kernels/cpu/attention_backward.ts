@@ -9,8 +9,9 @@
 import { keepMasks } from "./attention_dropout";
 import { gradients, gradientsDropped } from "./attention_gradients";
 import { clearRowBuffer, packPanels, packStrips, packTurned, storeStrips, storeTurned } from "./attention_pack";
+import { panelsProduct } from "./attention_panels";
 import { maskLater } from "./attention_strips";
-import { panelsProduct, panelWidth, rowsProduct, rowsTile4, rowsTile6 } from "./attention_tiles";
+import { panelWidth, rowsProduct, rowsTile4, rowsTile6 } from "./attention_tiles";
 import { fma } from "./simd";
 import { workerScratch } from "./worker_scratch";
 

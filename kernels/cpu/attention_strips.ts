@@ -7,8 +7,10 @@
  */
 import { keepMasks } from "./attention_dropout";
 import { clearRowBuffer, packPanels, packStrips, packTurned, storeTurned } from "./attention_pack";
-import { panelsProduct, rowsProduct } from "./attention_tiles";
+import { panelsProduct, seenProduct } from "./attention_panels";
+import { rowsProduct } from "./attention_tiles";
 import { exp4, log1 } from "./math";
+import { fma } from "./simd";
 import { workerScratch } from "./worker_scratch";
 
 const LANES = memory.data<i32>([0, 1, 2, 3, 4, 5, 6, 7], 16);
@@ -66,6 +68,7 @@ export function attend(
     const padded = (present + 7) & ~7;
     packStrips(k + key * keyStride, keyStride, present, padded, size, width, keys, buffer);
     packPanels(v + key * keyStride, keyStride, present, padded, size, width, values, buffer);
+    const finite = allFinite(values, padded * row);
     for (let strip: u32 = key >= position + 8 ? (key - position) >> 3 : 0; strip < strips; strip++) {
       const query = position + 8 * strip;
       const count = min((min(query + 8, limit) - key + 7) & ~7, padded);
@@ -77,7 +80,8 @@ export function attend(
         keepMasks(masks, count, key, query, head, limit, seed, threshold, stream);
         applyMasks(scores, masks, count);
       }
-      panelsProduct(values, padded, width, scores, count, result, key > 0);
+      if (finite) panelsProduct(values, padded, width, scores, count, result, key > 0);
+      else seenProduct(values, padded, width, scores, count, result, key > 0, key, query, limit - 1);
     }
   }
   const keep = f32x4.splat(keepScale);
@@ -96,6 +100,17 @@ export function attend(
     const to = out + 8 * strip * outStride;
     storeTurned(results + strip * 8 * row, at + 32, left, size, width, to, outStride, buffer);
   }
+}
+
+/** Whether some floats, a multiple of 8, are all finite. */
+function allFinite(at: usize, bytes: usize): bool {
+  const zero = f32x4.splat(0);
+  let a = zero, b = zero;
+  for (const end = at + bytes; at != end; at += 32) {
+    a = fma(v128.load(at), zero, a);
+    b = fma(v128.load(at, 16), zero, b);
+  }
+  return !v128.any_true(f32x4.ne(f32x4.add(a, b), zero));
 }
 
 /** −∞ where a key comes after a query; lane l stands at query + l, at most at `last`. */

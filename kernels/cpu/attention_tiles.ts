@@ -1,10 +1,7 @@
 /**
- * Small matrix products of attention. A result is a strip: rows of 8 floats (32 bytes), one row after the other. Tiles of 6 or 4
- * rows stay in registers while the inner dimension runs; 6 × 8 takes 12 accumulators, 2 loads and 6 broadcasts a step.
- *
- * With B a strip of k rows (k a multiple of 8) and m a multiple of 4, at least 4:
- * - rowsProduct: C (m, 8) = A · B, where A (m, k) lies in strips of 8 columns, aStrip bytes apart, row r at 32 · r;
- * - panelsProduct: C (m, 8) = Aᵀ · B, where A (k, m) lies in panels of 6 or 4 columns as panelWidth() cuts them.
+ * Small matrix products of attention, C (m, 8) = A · B. C and B are strips: rows of 8 floats (32 bytes), one row after the other. A
+ * lies in strips of 8 columns too, aStrip bytes apart, row r at 32 · r. Tiles of 6 or 4 rows stay in registers while the inner
+ * dimension, a multiple of 8, runs; 6 × 8 takes 12 accumulators, 2 loads and 6 broadcasts a step. m is a multiple of 4.
  */
 import { fma } from "./simd";
 
@@ -26,26 +23,6 @@ export function rowsProduct(a: usize, aStrip: usize, m: u32, b: usize, strips: u
     } else {
       rowsTile4(a, aStrip, b, strips, c, add);
       a += 128;
-      c += 128;
-      m -= 4;
-    }
-  }
-}
-
-/**
- * C (m, 8) = Aᵀ · B over the first k rows, or C += with `add`.
- * @param rows rows that A is packed with, at least k
- */
-export function panelsProduct(a: usize, rows: usize, m: u32, b: usize, k: u32, c: usize, add: bool): void {
-  while (m > 0) {
-    if (panelWidth(m) == 6) {
-      panelTile6(a, b, k, c, add);
-      a += rows * 24;
-      c += 192;
-      m -= 6;
-    } else {
-      panelTile4(a, b, k, c, add);
-      a += rows * 16;
       c += 128;
       m -= 4;
     }
@@ -184,139 +161,6 @@ export function rowsTile4(a: usize, aStrip: usize, b: usize, strips: u32, c: usi
       b += 64;
     } while (from != end);
     a += aStrip;
-  }
-  v128.store(c, c00);
-  v128.store(c, c01, 16);
-  v128.store(c, c10, 32);
-  v128.store(c, c11, 48);
-  v128.store(c, c20, 64);
-  v128.store(c, c21, 80);
-  v128.store(c, c30, 96);
-  v128.store(c, c31, 112);
-}
-
-function panelTile6(a: usize, b: usize, k: u32, c: usize, add: bool): void {
-  let c00 = f32x4.splat(0);
-  let c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
-  let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
-  if (add) {
-    c00 = v128.load(c);
-    c01 = v128.load(c, 16);
-    c10 = v128.load(c, 32);
-    c11 = v128.load(c, 48);
-    c20 = v128.load(c, 64);
-    c21 = v128.load(c, 80);
-    c30 = v128.load(c, 96);
-    c31 = v128.load(c, 112);
-    c40 = v128.load(c, 128);
-    c41 = v128.load(c, 144);
-    c50 = v128.load(c, 160);
-    c51 = v128.load(c, 176);
-  }
-  const end = b + (<usize>k << 5);
-  while (b != end) {
-    let b0 = v128.load(b);
-    let b1 = v128.load(b, 16);
-    let x = v128.load32_splat(a);
-    c00 = fma(x, b0, c00);
-    c01 = fma(x, b1, c01);
-    x = v128.load32_splat(a, 4);
-    c10 = fma(x, b0, c10);
-    c11 = fma(x, b1, c11);
-    x = v128.load32_splat(a, 8);
-    c20 = fma(x, b0, c20);
-    c21 = fma(x, b1, c21);
-    x = v128.load32_splat(a, 12);
-    c30 = fma(x, b0, c30);
-    c31 = fma(x, b1, c31);
-    x = v128.load32_splat(a, 16);
-    c40 = fma(x, b0, c40);
-    c41 = fma(x, b1, c41);
-    x = v128.load32_splat(a, 20);
-    c50 = fma(x, b0, c50);
-    c51 = fma(x, b1, c51);
-    b0 = v128.load(b, 32);
-    b1 = v128.load(b, 48);
-    x = v128.load32_splat(a, 24);
-    c00 = fma(x, b0, c00);
-    c01 = fma(x, b1, c01);
-    x = v128.load32_splat(a, 28);
-    c10 = fma(x, b0, c10);
-    c11 = fma(x, b1, c11);
-    x = v128.load32_splat(a, 32);
-    c20 = fma(x, b0, c20);
-    c21 = fma(x, b1, c21);
-    x = v128.load32_splat(a, 36);
-    c30 = fma(x, b0, c30);
-    c31 = fma(x, b1, c31);
-    x = v128.load32_splat(a, 40);
-    c40 = fma(x, b0, c40);
-    c41 = fma(x, b1, c41);
-    x = v128.load32_splat(a, 44);
-    c50 = fma(x, b0, c50);
-    c51 = fma(x, b1, c51);
-    a += 48;
-    b += 64;
-  }
-  v128.store(c, c00);
-  v128.store(c, c01, 16);
-  v128.store(c, c10, 32);
-  v128.store(c, c11, 48);
-  v128.store(c, c20, 64);
-  v128.store(c, c21, 80);
-  v128.store(c, c30, 96);
-  v128.store(c, c31, 112);
-  v128.store(c, c40, 128);
-  v128.store(c, c41, 144);
-  v128.store(c, c50, 160);
-  v128.store(c, c51, 176);
-}
-
-function panelTile4(a: usize, b: usize, k: u32, c: usize, add: bool): void {
-  let c00 = f32x4.splat(0);
-  let c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
-  if (add) {
-    c00 = v128.load(c);
-    c01 = v128.load(c, 16);
-    c10 = v128.load(c, 32);
-    c11 = v128.load(c, 48);
-    c20 = v128.load(c, 64);
-    c21 = v128.load(c, 80);
-    c30 = v128.load(c, 96);
-    c31 = v128.load(c, 112);
-  }
-  const end = b + (<usize>k << 5);
-  while (b != end) {
-    let b0 = v128.load(b);
-    let b1 = v128.load(b, 16);
-    let x = v128.load32_splat(a);
-    c00 = fma(x, b0, c00);
-    c01 = fma(x, b1, c01);
-    x = v128.load32_splat(a, 4);
-    c10 = fma(x, b0, c10);
-    c11 = fma(x, b1, c11);
-    x = v128.load32_splat(a, 8);
-    c20 = fma(x, b0, c20);
-    c21 = fma(x, b1, c21);
-    x = v128.load32_splat(a, 12);
-    c30 = fma(x, b0, c30);
-    c31 = fma(x, b1, c31);
-    b0 = v128.load(b, 32);
-    b1 = v128.load(b, 48);
-    x = v128.load32_splat(a, 16);
-    c00 = fma(x, b0, c00);
-    c01 = fma(x, b1, c01);
-    x = v128.load32_splat(a, 20);
-    c10 = fma(x, b0, c10);
-    c11 = fma(x, b1, c11);
-    x = v128.load32_splat(a, 24);
-    c20 = fma(x, b0, c20);
-    c21 = fma(x, b1, c21);
-    x = v128.load32_splat(a, 28);
-    c30 = fma(x, b0, c30);
-    c31 = fma(x, b1, c31);
-    a += 32;
-    b += 64;
   }
   v128.store(c, c00);
   v128.store(c, c01, 16);

@@ -21,6 +21,7 @@ export * from "./attention_strips";
 export * from "./attention_tiles";
 export * from "./attention_pack";
 export * from "./attention_dropout";
+export * from "./attention_panels";
 export * from "./cached_attention";
 export * from "./cache_append";
 export * from "./sum";

@@ -1,6 +1,7 @@
-/** Attention on WebGPU, both kernel families, against plain loops in float64. */
+/** Attention on the CPU and on WebGPU, both kernel families of the latter, against plain loops in float64. */
 import { attention, attentionBackward } from "../../src/device/webgpu/attention.ts";
 import { cachedAttention } from "../../src/device/webgpu/cached_attention.ts";
+import { openCpuDevice } from "../../src/device/cpu/device.ts";
 import type { HostArray } from "../../src/device/device.ts";
 import type { AdapterTraits, Kernel } from "../../src/device/webgpu/kernel.ts";
 import { DeviceError } from "../../src/errors.ts";
@@ -9,7 +10,7 @@ import { operands, writes } from "../../src/program/op.ts";
 import { elementCount, persistent } from "../../src/program/tensor.ts";
 import { attentionKernels } from "../reference/attention_kernels.ts";
 import type { ReferenceKernel } from "../reference/device.ts";
-import { assertClose, normals } from "./harness.ts";
+import { assertClose, normals, runOn } from "./harness.ts";
 import { type KernelRunner, openKernelRunner } from "./kernel_runner.ts";
 
 /**
@@ -30,6 +31,9 @@ interface Shape {
 }
 
 type Data = Map<string, HostArray>;
+type AttentionOp = Attention | AttentionBackward | CachedAttention;
+
+const KERNELS = { attention, attentionBackward, cachedAttention };
 
 function forwardOp({ B, S, H, D, rate = 0 }: Shape): Attention {
   return {
@@ -82,33 +86,48 @@ function inputs({ B, S, H, D }: Shape, scale = 1): Data {
   ]);
 }
 
-async function compare<K extends OpKind>(
-  kernel: Kernel<K>,
-  reference: ReferenceKernel<K>,
-  op: OpOf<K>,
+/** Runs an op; `stages` names the WebGPU kernels that were dispatched. */
+type Run = (
+  op: AttentionOp,
   data: Data,
-  traits: Partial<AdapterTraits>,
+  more?: Partial<AdapterTraits>,
+) => Promise<{ outputs: Data; stages: string[] }>;
+
+const onWebGpu = (traits: Partial<AdapterTraits>): Run => async (op, data, more = {}) => {
+  if (!runner) throw new Error("no adapter");
+  const kernel = KERNELS[op.kind] as Kernel<OpKind>;
+  const { outputs, dispatches } = await runner.run(kernel, op, data, { ...traits, ...more });
+  return { outputs, stages: dispatches.map((dispatch) => dispatch.label) };
+};
+
+const onCpu = (plainSimd: boolean): Run => async (op, data) => {
+  await using device = await openCpuDevice({ threads: 2, plainSimd });
+  return { outputs: await runOn(device, op, Object.fromEntries(data)), stages: [] };
+};
+
+async function compare(
+  run: Run,
+  op: AttentionOp,
+  data: Data,
   label: string,
 ): Promise<{ want: Data; stages: string[] }> {
-  if (!runner) throw new Error("no adapter");
-  const want = expected(reference, op, data);
-  const { outputs, dispatches } = await runner.run(kernel, op, data, traits);
+  const want = expected(attentionKernels[op.kind] as ReferenceKernel<OpKind>, op, data);
+  const { outputs, stages } = await run(op, data);
   for (const [name, array] of want) {
     const got = outputs.get(name);
     if (!got) throw new Error(`${name} was not read`);
     assertClose(got, array, TOLERANCE, `${label}: ${name}`);
   }
-  return { want, stages: dispatches.map((dispatch) => dispatch.label) };
+  return { want, stages };
 }
 
-async function compareBoth(shape: Shape, traits: Partial<AdapterTraits>): Promise<string[]> {
+async function compareBoth(shape: Shape, run: Run): Promise<string[]> {
   const label = JSON.stringify(shape);
   const op = forwardOp(shape);
   const data = inputs(shape);
-  const forward = await compare(attention, attentionKernels.attention, op, data, traits, label);
+  const forward = await compare(run, op, data, label);
   for (const [name, array] of forward.want) data.set(name, array);
-  const { attentionBackward: reference } = attentionKernels;
-  const backward = await compare(attentionBackward, reference, backwardOp(op), data, traits, label);
+  const backward = await compare(run, backwardOp(op), data, label);
   return [...forward.stages, ...backward.stages];
 }
 
@@ -126,9 +145,27 @@ const SHAPES: (Shape & { tiles?: boolean })[] = [
   { B: 1, S: 40, H: 1, D: 128 },
 ];
 
-const FAMILIES: { name: string; traits: Partial<AdapterTraits> }[] = [
-  { name: "rows", traits: { software: true } },
-  { name: "tiles", traits: { software: false } },
+interface Family {
+  name: "rows" | "tiles" | "CPU threads" | "CPU threads without fused multiply-adds";
+  run: Run;
+  /** What the family is told of the adapter; null on the CPU. */
+  traits: Partial<AdapterTraits> | null;
+}
+
+const [ROWS, TILES] = [{ software: true }, { software: false }];
+const FAMILIES: Family[] = [
+  { name: "rows", run: onWebGpu(ROWS), traits: ROWS },
+  { name: "tiles", run: onWebGpu(TILES), traits: TILES },
+  { name: "CPU threads", run: onCpu(false), traits: null },
+  { name: "CPU threads without fused multiply-adds", run: onCpu(true), traits: null },
+];
+
+/** Shapes of several blocks of queries and keys, and of several ranges of keys; too slow for a software adapter. */
+const LONG_SHAPES: Shape[] = [
+  { B: 1, S: 300, H: 2, D: 20, rate: 0.2 },
+  { B: 1, S: 530, H: 1, D: 128 },
+  { B: 1, S: 700, H: 1, D: 33, rate: 0.1 },
+  { B: 2, S: 71, H: 1, D: 200 },
 ];
 
 /** Rows of each sequence, positions and where each sequence stands; the last row may lie past the cache's end. */
@@ -149,19 +186,19 @@ function floats(data: ReadonlyMap<string, HostArray>, name: string): Float32Arra
   return array as Float32Array;
 }
 
-for (const { name, traits } of FAMILIES) {
+for (const { name, run, traits } of FAMILIES) {
   const test = (title: string, body: () => Promise<void>) =>
-    Deno.test({ name: `attention by ${name} ${title}`, ignore: runner === null, fn: body });
-  const run = <K extends OpKind>(kernel: Kernel<K>, op: OpOf<K>, data: Data, more: Partial<AdapterTraits> = {}) => {
-    if (!runner) throw new Error("no adapter");
-    return runner.run(kernel, op, data, { ...traits, ...more });
-  };
+    Deno.test({ name: `attention by ${name} ${title}`, ignore: traits !== null && runner === null, fn: body });
 
-  for (const { tiles, ...shape } of SHAPES) {
+  for (
+    const { tiles, ...shape } of traits
+      ? SHAPES
+      : [...SHAPES, ...LONG_SHAPES.map((long) => ({ ...long, tiles: false }))]
+  ) {
     if (name === "tiles" && !tiles) continue;
     const { B, S, H, D, rate } = shape;
     test(`equals plain loops for B ${B}, S ${S}, H ${H}, D ${D}${rate ? `, dropout ${rate}` : ""}`, async () => {
-      const stages = await compareBoth(shape, traits);
+      const stages = await compareBoth(shape, run);
       for (const stage of stages) if (!stage.endsWith(name)) throw new Error(`${stage} was run`);
     });
   }
@@ -175,7 +212,7 @@ for (const { name, traits } of FAMILIES) {
       for (const part of ["keys", "values"] as const) {
         data.set(part, normals(elementCount(op[part].shape), part.length));
       }
-      await compare(cachedAttention, attentionKernels.cachedAttention, op, data, traits, `cache ${S} ${D}`);
+      await compare(run, op, data, `cache ${S} ${D}`);
     });
   }
 
@@ -184,12 +221,12 @@ for (const { name, traits } of FAMILIES) {
     // Scores have a standard deviation of 5.5² = 30, so that the largest of some thousand are about ±100.
     const data = inputs(EVEN, 5.5);
     const want = expected(attentionKernels.attention, op, data);
-    const { outputs } = await run(attention, op, data);
+    const { outputs } = await run(op, data);
     // A score of 100 is rounded by up to 2⁻¹⁸, and so, relatively, is its probability.
     assertClose(floats(outputs, "out"), floats(want, "out"), 4e-5, "out");
     assertClose(floats(outputs, "lse"), floats(want, "lse"), TOLERANCE, "lse");
     for (const [part, array] of want) data.set(part, array);
-    const gradients = await run(attentionBackward, backwardOp(op), data);
+    const gradients = await run(backwardOp(op), data);
     const right = expected(attentionKernels.attentionBackward, backwardOp(op), data);
     assertClose(floats(gradients.outputs, "dqkv"), floats(right, "dqkv"), 4e-5, "dqkv");
   });
@@ -200,7 +237,7 @@ for (const { name, traits } of FAMILIES) {
       const data = inputs(EVEN);
       const qkv = floats(data, "qkv");
       qkv[20 * 3 * EVEN.H * EVEN.D] = bad; // q of row 20, head 0
-      const { outputs } = await run(attention, op, data);
+      const { outputs } = await run(op, data);
       const width = EVEN.H * EVEN.D;
       const out = floats(outputs, "out");
       if (Number.isFinite(out[20 * width])) throw new Error(`${bad} became ${out[20 * width]}`);
@@ -216,17 +253,17 @@ for (const { name, traits } of FAMILIES) {
     const data = inputs(shape);
     const perSequence = shape.S * 3 * shape.H * shape.D * 4;
     const small = { maxBindingBytes: perSequence * 2 + 256 };
-    const whole = await run(attention, op, data);
+    const whole = await run(op, data);
     for (const more of [{}, small]) {
-      const again = await run(attention, op, data, more);
+      const again = await run(op, data, more);
       const ranges = "maxBindingBytes" in more ? 3 : 1;
-      if (again.dispatches.length !== ranges) throw new Error(`${again.dispatches.length} ranges`);
+      if (traits && again.stages.length !== ranges) throw new Error(`${again.stages.length} ranges`);
       for (const part of ["out", "lse"]) assertClose(floats(again.outputs, part), floats(whole.outputs, part), 0, part);
     }
     for (const [part, array] of whole.outputs) data.set(part, array);
-    const gradients = await run(attentionBackward, backwardOp(op), data);
+    const gradients = await run(backwardOp(op), data);
     for (const more of [{}, small]) {
-      const again = await run(attentionBackward, backwardOp(op), data, more);
+      const again = await run(backwardOp(op), data, more);
       assertClose(floats(again.outputs, "dqkv"), floats(gradients.outputs, "dqkv"), 0, "dqkv");
     }
   });
@@ -235,12 +272,12 @@ for (const { name, traits } of FAMILIES) {
     const op = forwardOp(EVEN);
     const data = inputs(EVEN);
     const loss = async () => {
-      const { outputs } = await run(attention, op, data);
+      const { outputs } = await run(op, data);
       const dout = floats(data, "dout");
       return { outputs, value: floats(outputs, "out").reduce((sum, y, i) => sum + y * dout[i], 0) };
     };
     for (const [part, array] of (await loss()).outputs) data.set(part, array);
-    const gradients = floats((await run(attentionBackward, backwardOp(op), data)).outputs, "dqkv");
+    const gradients = floats((await run(backwardOp(op), data)).outputs, "dqkv");
     const qkv = floats(data, "qkv");
     const width = EVEN.H * EVEN.D;
     // One element each of q, k and v of early and late rows. The central difference of a float32 sum of some thousand
@@ -262,6 +299,23 @@ for (const { name, traits } of FAMILIES) {
     }
   });
 
+  // WebGPU lets it spread within a tile: there a weight of 0 still multiplies it.
+  if (!traits) {
+    test("keeps a NaN of a later key and value away from earlier queries", async () => {
+      const op = forwardOp(EVEN);
+      const data = inputs(EVEN);
+      const qkv = floats(data, "qkv");
+      const width = EVEN.H * EVEN.D;
+      qkv[20 * 3 * width + width] = NaN; // k of row 20, head 0
+      qkv[20 * 3 * width + 2 * width] = Infinity; // v
+      const out = floats((await run(op, data)).outputs, "out");
+      for (let row = 0; row < EVEN.S; row++) {
+        if (Number.isFinite(out[row * width]) !== row < 20) throw new Error(`row ${row} is ${out[row * width]}`);
+      }
+    });
+    continue;
+  }
+
   test("says what does not fit where one sequence is larger than a binding", () => {
     const op = forwardOp(EVEN);
     try {
@@ -280,7 +334,7 @@ Deno.test({
   name: "attention falls back to rows where hardware has too little shared memory for tiles",
   ignore: runner === null,
   fn: async () => {
-    const stages = await compareBoth({ B: 2, S: 70, H: 2, D: 18 }, { software: false, maxWorkgroupBytes: 1024 });
+    const stages = await compareBoth({ B: 2, S: 70, H: 2, D: 18 }, onWebGpu({ ...TILES, maxWorkgroupBytes: 1024 }));
     for (const stage of stages) if (!stage.endsWith("rows")) throw new Error(`${stage} was run`);
   },
 });

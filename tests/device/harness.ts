@@ -29,7 +29,8 @@ function initial(name: string, tensor: Tensor, data: OperandData): HostArray {
   return normals(elementCount(tensor.shape), seedOf(name));
 }
 
-async function runOn(device: Device, op: Op, data: OperandData): Promise<Map<string, HostArray>> {
+/** Runs one op on a device and gives what it wrote, by operand name. */
+export async function runOn(device: Device, op: Op, data: OperandData): Promise<Map<string, HostArray>> {
   const program = createProgram(op.kind, [op]);
   for (const [name, tensor] of operands(op)) device.write(tensor, initial(name, tensor, data));
   const [executable] = await device.compile([program]);

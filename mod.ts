@@ -25,7 +25,7 @@ export { createProgram, type Program } from "./src/program/program.ts";
 export { activation, persistent, type Tensor } from "./src/program/tensor.ts";
 export { opCost, programCost } from "./src/program/cost.ts";
 export type { Device, Executable } from "./src/device/device.ts";
-export { openDevice } from "./src/device/open.ts";
+export { type CpuChoice, type DeviceChoice, openDevice } from "./src/device/open.ts";
 
 // Models.
 export type { GptConfig } from "./src/model/config.ts";

@@ -1,25 +1,25 @@
-/**
- * Matrix products on WebGPU against sums in float64. Kernels meant for GPUs run here on whatever adapter there is. A product may
- * differ by what k roundings of its absolute terms allow, (k + 8) · 2⁻²⁴ · Σ|a||b|: the bound of any order of summation.
- */
+/** Matrix products on WebGPU against sums in float64. Kernels meant for GPUs run here on whatever adapter there is. */
 import { matmul } from "../../src/device/webgpu/matmul.ts";
 import type { AdapterTraits } from "../../src/device/webgpu/kernel.ts";
 import { matmulParts } from "../../src/device/webgpu/matmul_ranges.ts";
 import { chooseVariant } from "../../src/device/webgpu/matmul_variant.ts";
 import type { Matmul } from "../../src/program/op.ts";
-import { operands } from "../../src/program/op.ts";
-import { elementCount, persistent } from "../../src/program/tensor.ts";
 import { assert, assertFails } from "../assert.ts";
-import { normals } from "./harness.ts";
 import { openKernelRunner } from "./kernel_runner.ts";
+import {
+  checkProduct,
+  dataOf,
+  EPILOGUES,
+  type Extra,
+  type Layout,
+  LAYOUTS,
+  product,
+  SHAPES,
+} from "./matmul_products.ts";
 
 const runner = await openKernelRunner();
 const ignore = runner === null;
 globalThis.addEventListener("unload", () => runner?.close());
-
-type Layout = "NN" | "NT" | "TN";
-type Extra = "bias" | "gelu" | "pre" | "residual" | "accumulate";
-const LAYOUTS: readonly Layout[] = ["NN", "NT", "TN"];
 
 const FAMILIES = {
   "registers and subgroups": { software: true },
@@ -36,77 +36,15 @@ const TRAITS: AdapterTraits = {
   software: false,
 };
 
-function product(layout: Layout, m: number, n: number, k: number, extras: readonly Extra[] = []): Matmul {
-  const has = (extra: Extra) => extras.includes(extra);
-  return {
-    kind: "matmul",
-    a: persistent("a", layout === "TN" ? [k, m] : [m, k]),
-    b: persistent("b", layout === "NT" ? [n, k] : [k, n]),
-    out: persistent("out", [m, n]),
-    transA: layout === "TN",
-    transB: layout === "NT",
-    ...(has("bias") ? { bias: persistent("bias", [n]) } : {}),
-    ...(has("gelu") ? { activation: "gelu" as const } : {}),
-    ...(has("pre") ? { pre: persistent("pre", [m, n]) } : {}),
-    ...(has("residual") ? { residual: persistent("residual", [m, n]) } : {}),
-    accumulate: has("accumulate"),
-  };
-}
-
-function dataOf(op: Matmul): Map<string, Float32Array> {
-  return new Map(operands(op).map(([name, { shape }], i) => [name, normals(elementCount(shape), 31 + i)]));
-}
-
 /** Runs an op and checks all that it writes; gives back the labels of its dispatches and what it wrote. */
 async function check(op: Matmul, traits: Partial<AdapterTraits>): Promise<{ labels: string[]; out: Float32Array }> {
   if (!runner) throw new Error("no adapter");
   const data = dataOf(op);
   const { outputs, dispatches } = await runner.run(matmul, op, data, traits);
-  const values = (name: string) => data.get(name) ?? new Float32Array(0);
-  const [a, b, old, bias, residual] = ["a", "b", "out", "bias", "residual"].map(values);
-  const [m, n] = op.out.shape;
-  const k = op.transA ? op.a.shape[0] : op.a.shape[1];
+  checkProduct(op, data, outputs);
   const out = outputs.get("out") as Float32Array;
-  const pre = outputs.get("pre");
-  const close = (name: string, row: number, column: number, got: number, want: number, allowed: number) => {
-    if (Math.abs(got - want) <= allowed) return;
-    const shape = `${m}×${n}×${k} ${op.transA ? "T" : "N"}${op.transB ? "T" : "N"}`;
-    throw new Error(`${shape}: ${name}[${row}, ${column}] is ${got}, expected ${want} ± ${allowed}`);
-  };
-  for (let row = 0; row < m; row++) {
-    for (let column = 0; column < n; column++) {
-      const at = row * n + column;
-      let z = op.bias ? bias[column] : 0;
-      let size = Math.abs(z);
-      for (let i = 0; i < k; i++) {
-        const term = a[op.transA ? i * m + row : row * k + i] * b[op.transB ? column * k + i : i * n + column];
-        z += term;
-        size += Math.abs(term);
-      }
-      let allowed = (k + 8) * 2 ** -24 * size;
-      if (pre) close("pre", row, column, pre[at], z, allowed);
-      let y = z;
-      if (op.activation) {
-        y = 0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z ** 3)));
-        // The slope of gelu is at most 1.13; adapters may take tanh to a few 2⁻²⁰.
-        allowed = 1.13 * allowed + 2e-6 * (1 + Math.abs(z));
-      }
-      const added = (op.residual ? residual[at] : 0) + (op.accumulate ? old[at] : 0);
-      close("out", row, column, out[at], y + added, allowed + 2 ** -22 * (Math.abs(y) + Math.abs(added)));
-    }
-  }
   return { labels: dispatches.map(({ label }) => label), out };
 }
-
-const SHAPES: readonly (readonly [m: number, n: number, k: number])[] = [
-  [1, 1, 1],
-  [3, 5, 17],
-  [17, 64, 3],
-  [65, 63, 129],
-  [64, 128, 64],
-  [33, 257, 5],
-  [5, 1031, 64],
-];
 
 for (const [family, traits] of Object.entries(FAMILIES)) {
   for (const layout of LAYOUTS) {
@@ -123,14 +61,7 @@ for (const [family, traits] of Object.entries(FAMILIES)) {
     name: `bias, gelu, pre, residual and accumulate are fused in their order with ${family}`,
     ignore,
     fn: async () => {
-      await check(product("NN", 9, 36, 20, ["bias"]), traits);
-      await check(product("NN", 20, 68, 36, ["bias", "gelu", "pre"]), traits);
-      await check(product("NN", 18, 67, 9, ["bias", "gelu"]), traits);
-      await check(product("NT", 40, 36, 12, ["bias", "residual"]), traits);
-      await check(product("TN", 36, 68, 40, ["accumulate"]), traits);
-      await check(product("TN", 18, 35, 7, ["accumulate"]), traits);
-      await check(product("NT", 17, 33, 8, ["bias", "gelu", "pre", "residual", "accumulate"]), traits);
-      await check(product("NN", 18, 36, 8, ["gelu", "residual", "accumulate"]), traits);
+      for (const op of EPILOGUES) await check(op, traits);
     },
   });
 }

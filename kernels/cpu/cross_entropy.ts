@@ -1,11 +1,11 @@
 /**
- * losses (N) = log Σ eˡ − l[target] over the rows of logits (N, V); a row whose target is IGNORE has loss 0. With a gradient,
- * logits become (softmax − onehot) · scale, 0 in ignored rows. One item for every `rowsPerItem` rows.
+ * losses (N) = log Σ eˡ − l[target] over the rows of logits (N, V); a row whose target is IGNORE has loss 0. With a
+ * gradient, logits become (softmax − onehot) · scale, 0 in ignored rows. One item for every `rowsPerItem` rows.
  *
- * A row goes by chunks that stay in L1: the chunk's largest logit m, then Σ e^(l − m), which overwrites the logits where the gradient
- * is wanted. The chunks' m and sums give the row's (the online softmax of Milakov & Gimelshein 2018, by chunks), and one more pass
- * scales each chunk by its own factor: one exponential for every logit, and memory is read once and written once as long as a row
- * fits in L2.
+ * A row goes by chunks that stay in L1: the chunk's largest logit m, then Σ e^(l − m), which overwrites the logits
+ * where the gradient is wanted. The chunks' m and sums give the row's (the online softmax of Milakov & Gimelshein 2018,
+ * by chunks), and one more pass scales each chunk by its own factor: one exponential for every logit, and memory is
+ * read once and written once as long as a row fits in L2.
  */
 import { exp4, log1 } from "./math";
 import { sumLanes } from "./layer_norm";

@@ -1,6 +1,7 @@
 /**
- * out (n) = x (n) · mask / (1 − rate) (+ residual (n)): element e draws word e & 1 of counter (e >> 1, stream << 20), see
- * src/program/random.ts. One item for every `block` elements, `block` even. Eight elements, four counters, at a time.
+ * out (n) = x (n) · mask / (1 − rate) (+ residual (n)): element e draws word e & 1 of counter (e >> 1, stream << 20),
+ * see src/program/random.ts. One item for every `block` elements, `block` even. Eight elements, four counters, at a
+ * time.
  */
 import { interleaveHigh, interleaveLow, threefry4, threefryWord1 } from "./random";
 

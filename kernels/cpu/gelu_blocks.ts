@@ -1,7 +1,7 @@
 /**
- * gelu: out (n) = gelu(x (n)). geluBackward: gradient (n) *= gelu′(x (n)), in place. One item for every `block` elements.
- * Two vectors at a time, which lets the engine interleave them (a quarter faster; four at a time spill registers and are slower than
- * one); the last elements singly, in lane 0.
+ * gelu: out (n) = gelu(x (n)). geluBackward: gradient (n) *= gelu′(x (n)), in place. One item for every `block`
+ * elements. Two vectors at a time, which lets the engine interleave them (a quarter faster; four at a time spill
+ * registers and are slower than one); the last elements singly, in lane 0.
  */
 import { gelu4, geluGradient4 } from "./gelu";
 

@@ -1,7 +1,7 @@
 /**
- * out (N, C) = (x (N, C) − mean) · rstd · weight (C) + bias (C); mean and rstd (N) are kept. One item for every `rowsPerItem` rows.
- * Mean, variance and result are three passes over a row that stays in the L1 cache: memory is read once and written once, and the
- * variance does not suffer from a large mean. Sums run in 16 lanes.
+ * out (N, C) = (x (N, C) − mean) · rstd · weight (C) + bias (C); mean and rstd (N) are kept. One item for every
+ * `rowsPerItem` rows. Mean, variance and result are three passes over a row that stays in the L1 cache: memory is read
+ * once and written once, and the variance does not suffer from a large mean. Sums run in 16 lanes.
  */
 import { fma } from "./simd";
 

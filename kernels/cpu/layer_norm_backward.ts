@@ -2,9 +2,9 @@
  * The gradient of layer norm, h = (x − mean) · rstd, g = dout · weight, all (N, C):
  *   dx = or += rstd · (g − avg(g) − h · avg(g · h));  dweight (C) += Σ dout · h;  dbias (C) += Σ dout.
  *
- * layerNormBackwardRows: one item for every block of rows. Two passes over a row: the first takes both averages and adds the row to
- * the block's own sums of columns, partial (blocks, 2, C), which stay in the cache; the second finds x and dout in L1 and writes dx.
- * So x and dout come from memory once and dx goes there once.
+ * layerNormBackwardRows: one item for every block of rows. Two passes over a row: the first takes both averages and
+ * adds the row to the block's own sums of columns, partial (blocks, 2, C), which stay in the cache; the second finds x
+ * and dout in L1 and writes dx. So x and dout come from memory once and dx goes there once.
  * layerNormBackwardColumns: one item for every strip of columns of either gradient; adds the blocks' sums in order.
  */
 import { sumLanes } from "./layer_norm";

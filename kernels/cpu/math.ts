@@ -1,8 +1,9 @@
 /**
- * Vectorised functions of the kernels. Errors are measured over all of their range by tests/device/cpu_math_test.ts, in units
- * in the last place of the result.
+ * Vectorised functions of the kernels. Errors are measured over all of their range by tests/device/cpu_math_test.ts, in
+ * units in the last place of the result.
  *
- * Constants lie in memory and are spread by loads: engines make four or five instructions of a v128.const, and one of a load.
+ * Constants lie in memory and are spread by loads: engines make four or five instructions of a v128.const, and one of a
+ * load.
  */
 import { fma, fnma } from "./simd";
 
@@ -29,8 +30,8 @@ function constant(index: usize): v128 {
 }
 
 /**
- * eˣ by Cody and Waite's reduction, x = n ln 2 + r: within 1.1 units (0.9 with fused multiply-adds); 0 where it is less than 1.7e-38 (subnormal results too),
- * ∞ where it overflows; a NaN stays one.
+ * eˣ by Cody and Waite's reduction, x = n ln 2 + r: within 1.1 units (0.9 with fused multiply-adds); 0 where it is less
+ * than 1.7e-38 (subnormal results too), ∞ where it overflows; a NaN stays one.
  */
 // @ts-ignore: decorator
 @inline
@@ -49,7 +50,10 @@ export function exp4(x: v128): v128 {
   return f32x4.mul(p, i32x4.shl(shifted, 23));
 }
 
-/** The natural logarithm, within 0.51 units: −∞ at 0, NaN below. In f64 by the series of artanh; meant for one value a row. */
+/**
+ * The natural logarithm, within 0.51 units: −∞ at 0, NaN below. In f64 by the series of artanh; meant for one value
+ * a row.
+ */
 export function log1(x: f32): f32 {
   if (!(x > 0)) return x == 0 ? -Infinity : NaN;
   if (x == Infinity) return x;

@@ -1,6 +1,6 @@
 /**
- * The functions of math.ts, gelu.ts and random.ts over arrays: an entry of its own, which tests/device/cpu_math_test.ts compiles.
- * x and out are addresses, n the number of elements, a multiple of 4.
+ * The functions of math.ts, gelu.ts and random.ts over arrays: an entry of its own, which tests/device/cpu_math_test.ts
+ * compiles. x and out are addresses, n the number of elements, a multiple of 4.
  */
 import { gelu4, geluGradient4 } from "./gelu";
 import { exp4, log1 } from "./math";
@@ -22,7 +22,9 @@ export function geluGradient(x: usize, out: usize, n: usize): void {
   for (let i: usize = 0; i < n << 2; i += 16) v128.store(out + i, geluGradient4(v128.load(x + i)));
 }
 
-/** out: the words of the counters (counter0, counter1), (counter0 + 1, counter1), …, two for each; n a multiple of 8. */
+/**
+ * out: the words of the counters (counter0, counter1), (counter0 + 1, counter1), …, two for each; n a multiple of 8.
+ */
 export function threefry(out: usize, n: usize, key0: u32, key1: u32, counter0: u32, counter1: u32): void {
   for (let i: usize = 0; i < n << 2; i += 32) {
     const counters = i32x4.add(i32x4.splat(counter0 + (i >>> 3)), i32x4(0, 1, 2, 3));

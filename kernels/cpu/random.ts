@@ -1,4 +1,7 @@
-/** Threefry-2x32 with 13 rounds, as src/program/random.ts has it: two random words for each of four counters at a time. */
+/**
+ * Threefry-2x32 with 13 rounds, as src/program/random.ts has it: two random words for each of four counters at a
+ * time.
+ */
 
 const TABLE = memory.data<u32>([0x1bd11bda, 1, 2, 3]);
 
@@ -71,8 +74,8 @@ export function threefryWord1(): v128 {
 }
 
 /**
- * Of two vectors of words, those of counters c and c + 1: w0[c], w1[c], w0[c + 1], w1[c + 1]: the order in which consecutive
- * elements draw them. `Low` takes counters 0 and 1 of the four, `High` 2 and 3.
+ * Of two vectors of words, those of counters c and c + 1: w0[c], w1[c], w0[c + 1], w1[c + 1]: the order in which
+ * consecutive elements draw them. `Low` takes counters 0 and 1 of the four, `High` 2 and 3.
  */
 // @ts-ignore: decorator
 @inline

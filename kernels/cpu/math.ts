@@ -30,7 +30,7 @@ function constant(index: usize): v128 {
 }
 
 /**
- * eˣ by Cody and Waite's reduction, x = n ln 2 + r: within 1.1 units (0.9 with fused multiply-adds); 0 where it is less
+ * eˣ by Cody and Waite's reduction, x = n ln 2 + r: within 1.2 units (0.9 with fused multiply-adds); 0 where it is less
  * than 1.7e-38 (subnormal results too), ∞ where it overflows; a NaN stays one.
  */
 // @ts-ignore: decorator

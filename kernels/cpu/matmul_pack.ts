@@ -4,7 +4,7 @@
  *
  * A line's values lie either side by side (a as it is, b transposed) or one row of the matrix apart (a transposed, b as it is).
  */
-import { TILE_COLUMNS, TILE_ROWS } from "./matmul_tile";
+import { TILE_ROWS } from "./matmul_tile";
 
 /** Packs any number of lines from 1 to size. */
 function packEdge(from: usize, lineStride: usize, step: usize, lines: u32, count: u32, size: u32, to: usize): void {

@@ -85,6 +85,11 @@ export function fillOperands(device: Device, op: Op): void {
     device.write(op.tokens, tokens);
     device.write(op.order, order);
     device.write(op.starts, starts);
+  } else if (op.kind === "cachedAttention" || op.kind === "cacheAppend") {
+    // The last rows of a full cache: the cost model counts all positions.
+    const [batch, , positions] = op.keys.shape;
+    const start = Math.max(0, positions - op.qkv.shape[0] / batch);
+    device.write(op.start, new Uint32Array(batch).fill(start));
   } else if (op.kind === "crossEntropy") {
     device.write(op.targets, tokenIds(elementCount(op.targets.shape), op.logits.shape[1]));
   }

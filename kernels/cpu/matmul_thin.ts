@@ -1,9 +1,10 @@
 /**
- * Matrix products with few rows of a (M, K), as in decoding: bound by reading b once. So b is read from front to back, as it lies
- * in memory, by all workers in pieces; a and the sums stay in cache.
+ * Matrix products with few rows of a (M, K), as in decoding: bound by reading b once. So every item reads a piece of b from
+ * front to back, as it lies in memory: several rows side by side, or strips of columns, take two to three times as long, since
+ * prefetchers lose the way. a and the sums stay in first-level cache; for a's second row on, the piece of b is in the second.
  *
- * b (K, N): thinBlocks, an item for every block of rows of b, adds a's multiples of them up in partial (blocks, M, P), P = N up to
- * a multiple of 4; thinFinish, an item for every FINISH_COLUMNS columns, adds the blocks in order and finishes.
+ * b (K, N): thinBlocks, an item for every block of rows of b, adds a's multiples of them up in partial (blocks, M, P), P = N up
+ * to a multiple of 4; thinFinish, an item for every FINISH_COLUMNS columns, adds the blocks in order and finishes.
  * b (N, K): thinDots, an item for every group of rows of b, takes their products with a's rows and finishes.
  *
  * To finish: z = sum + bias; pre = z; y = gelu(z) or z; y += residual; out = or += y.
@@ -31,7 +32,7 @@ const ACCUMULATE: u32 = 2;
 
 const FINISH_COLUMNS: u32 = 512;
 
-/** Four neighbours (or one, where `whole` is false) `column` bytes from the start of a row and `at` bytes from that of a tensor. */
+/** Four neighbours (one, where `whole` is false) `column` bytes from the start of a row, `at` bytes from that of a tensor. */
 // @ts-ignore: decorator
 @inline
 function finish(args: usize, sum: v128, column: usize, at: usize, whole: bool): void {
@@ -53,135 +54,66 @@ function finish(args: usize, sum: v128, column: usize, at: usize, whole: bool): 
   else v128.store32_lane(out, y, 0);
 }
 
+/** 1 to 3 values, then zeros. */
 // @ts-ignore: decorator
 @inline
-function splat(a: usize, k: usize): v128 {
-  return v128.load32_splat(a + (k << 2));
+function loadRest(from: usize, count: u32): v128 {
+  let x = v128.load32_zero(from);
+  if (count > 1) x = v128.load32_lane(from, x, 1, 4);
+  if (count > 2) x = v128.load32_lane(from, x, 2, 8);
+  return x;
 }
 
-/** Adds the products of `depth` (1 or 4) values of a and rows of b to four columns of a sum. */
+/** 16 bytes of the sums += s times 16 bytes of b. */
 // @ts-ignore: decorator
 @inline
-function gather(to: usize, s0: v128, s1: v128, s2: v128, s3: v128, b0: v128, b1: v128, b2: v128, b3: v128, depth: i32): void {
-  let sum = fma(s0, b0, v128.load(to));
-  if (depth == 4) {
-    const other = fma(s1, b1, f32x4.mul(s3, b3));
-    sum = f32x4.add(fma(s2, b2, sum), other);
-  }
-  v128.store(to, sum);
+function add(to: usize, s: v128, b: v128): void {
+  v128.store(to, fma(s, b, v128.load(to)));
 }
 
-/** `height` (1, 2 or 4) rows of sums, P bytes apart, += `height` rows of a times `depth` (1 or 4) rows of b. */
+/** sums += a value of a times a row of b. */
 // @ts-ignore: decorator
 @inline
-function addRows(
-  to: usize,
-  sumBytes: usize,
-  a: usize,
-  aBytes: usize,
-  b: usize,
-  bytes: usize,
-  height: i32,
-  depth: i32,
-): void {
-  const a1 = a + aBytes;
-  const a2 = a1 + aBytes;
-  const a3 = a2 + aBytes;
-  const to1 = to + sumBytes;
-  const to2 = to1 + sumBytes;
-  const to3 = to2 + sumBytes;
-  const row1 = b + bytes;
-  const row2 = row1 + bytes;
-  const row3 = row2 + bytes;
-  const zero = f32x4.splat(0);
-  const s00 = splat(a, 0);
-  const s01 = depth > 1 ? splat(a, 1) : zero;
-  const s02 = depth > 1 ? splat(a, 2) : zero;
-  const s03 = depth > 1 ? splat(a, 3) : zero;
-  const s10 = height > 1 ? splat(a1, 0) : zero;
-  const s11 = height > 1 && depth > 1 ? splat(a1, 1) : zero;
-  const s12 = height > 1 && depth > 1 ? splat(a1, 2) : zero;
-  const s13 = height > 1 && depth > 1 ? splat(a1, 3) : zero;
-  const s20 = height > 2 ? splat(a2, 0) : zero;
-  const s21 = height > 2 && depth > 1 ? splat(a2, 1) : zero;
-  const s22 = height > 2 && depth > 1 ? splat(a2, 2) : zero;
-  const s23 = height > 2 && depth > 1 ? splat(a2, 3) : zero;
-  const s30 = height > 2 ? splat(a3, 0) : zero;
-  const s31 = height > 2 && depth > 1 ? splat(a3, 1) : zero;
-  const s32 = height > 2 && depth > 1 ? splat(a3, 2) : zero;
-  const s33 = height > 2 && depth > 1 ? splat(a3, 3) : zero;
-  const vectorBytes = bytes & ~15;
-  let c: usize = 0;
-  for (; c < vectorBytes; c += 16) {
-    const b0 = v128.load(b + c);
-    const b1 = depth > 1 ? v128.load(row1 + c) : zero;
-    const b2 = depth > 1 ? v128.load(row2 + c) : zero;
-    const b3 = depth > 1 ? v128.load(row3 + c) : zero;
-    gather(to + c, s00, s01, s02, s03, b0, b1, b2, b3, depth);
-    if (height > 1) gather(to1 + c, s10, s11, s12, s13, b0, b1, b2, b3, depth);
-    if (height > 2) gather(to2 + c, s20, s21, s22, s23, b0, b1, b2, b3, depth);
-    if (height > 2) gather(to3 + c, s30, s31, s32, s33, b0, b1, b2, b3, depth);
+function addRow(to: usize, a: usize, b: usize, bytes: usize): void {
+  const s = v128.load32_splat(a);
+  const longEnd = b + (bytes & ~63);
+  const vectorEnd = b + (bytes & ~15);
+  const end = b + bytes;
+  for (; b < longEnd; b += 64) {
+    add(to, s, v128.load(b));
+    add(to + 16, s, v128.load(b, 16));
+    add(to + 32, s, v128.load(b, 32));
+    add(to + 48, s, v128.load(b, 48));
+    to += 64;
   }
-  for (; c < bytes; c += 4) {
-    for (let k: usize = 0; k < <usize>depth; k++) {
-      const value = load<f32>(b + k * bytes + c);
-      const at = k << 2;
-      store<f32>(to + c, load<f32>(to + c) + load<f32>(a + at) * value);
-      if (height > 1) store<f32>(to1 + c, load<f32>(to1 + c) + load<f32>(a1 + at) * value);
-      if (height > 2) store<f32>(to2 + c, load<f32>(to2 + c) + load<f32>(a2 + at) * value);
-      if (height > 2) store<f32>(to3 + c, load<f32>(to3 + c) + load<f32>(a3 + at) * value);
-    }
+  for (; b < vectorEnd; b += 16) {
+    add(to, s, v128.load(b));
+    to += 16;
   }
+  if (b < end) add(to, s, loadRest(b, <u32>(end - b) >> 2));
 }
 
-// @ts-ignore: decorator
-@inline
-function addBlock(
-  to: usize,
-  sumBytes: usize,
-  a: usize,
-  aBytes: usize,
-  b: usize,
-  bytes: usize,
-  count: u32,
-  height: i32,
-): void {
-  for (; count >= 4; count -= 4) {
-    addRows(to, sumBytes, a, aBytes, b, bytes, height, 4);
-    a += 16;
-    b += 4 * bytes;
-  }
-  for (; count > 0; count--) {
-    addRows(to, sumBytes, a, aBytes, b, bytes, height, 1);
-    a += 4;
-    b += bytes;
-  }
-}
-
-/** b (K, N), first stage. */
+/** b (K, N), first stage. Rows of a take turns: from the second on the block of b comes from cache. */
 export function thinBlocks(args: usize, block: u32): void {
   const bytes = <usize>load<u32>(args, COLUMNS) << 2;
   const sumBytes = (bytes + 15) & ~15;
   const aBytes = <usize>load<u32>(args, INNER) << 2;
   const first = block * load<u32>(args, PER_ITEM);
-  const count = min(load<u32>(args, PER_ITEM), load<u32>(args, INNER) - first);
-  let rows = load<u32>(args, ROWS);
+  const count = <usize>min(load<u32>(args, PER_ITEM), load<u32>(args, INNER) - first) << 2;
+  const rows = load<u32>(args, ROWS);
+  const start = load<usize>(args, 4) + first * bytes;
   let to = load<usize>(args, PARTIAL) + <usize>block * rows * sumBytes;
   let a = load<usize>(args) + (<usize>first << 2);
-  const b = load<usize>(args, 4) + first * bytes;
-  memory.fill(to, 0, rows * sumBytes);
-  for (; rows >= 4; rows -= 4) {
-    addBlock(to, sumBytes, a, aBytes, b, bytes, count, 4);
-    to += 4 * sumBytes;
-    a += 4 * aBytes;
+  for (let row: u32 = 0; row < rows; row++) {
+    memory.fill(to, 0, sumBytes);
+    let b = start;
+    for (let k: usize = 0; k < count; k += 4) {
+      addRow(to, a + k, b, bytes);
+      b += bytes;
+    }
+    to += sumBytes;
+    a += aBytes;
   }
-  if (rows >= 2) {
-    addBlock(to, sumBytes, a, aBytes, b, bytes, count, 2);
-    to += 2 * sumBytes;
-    a += 2 * aBytes;
-    rows -= 2;
-  }
-  if (rows) addBlock(to, sumBytes, a, aBytes, b, bytes, count, 1);
 }
 
 /** b (K, N), second stage. */
@@ -221,60 +153,30 @@ function lanes(x: v128): f32 {
   return f32x4.extract_lane(f32x4.add(pairs, i32x4.shuffle(pairs, pairs, 1, 0, 3, 2)), 0);
 }
 
-/** z (`height` of 1 or 4, zBytes apart) = products of rows of a, `bytes` long, with one row of b. */
+/** z = product of a row of a with a row of b, `bytes` long. */
 // @ts-ignore: decorator
 @inline
-function dots(z: usize, zBytes: usize, a: usize, b: usize, bytes: usize, height: i32): void {
-  const a1 = a + bytes;
-  const a2 = a1 + bytes;
-  const a3 = a2 + bytes;
+function dot(z: usize, a: usize, b: usize, bytes: usize): void {
   let p = f32x4.splat(0);
   let q = p;
   let r = p;
   let s = p;
-  const longEnd = height == 1 ? bytes & ~63 : bytes & ~15;
-  let k: usize = 0;
-  for (; k < longEnd; k += height == 1 ? 64 : 16) {
-    const b0 = v128.load(b + k);
-    p = fma(v128.load(a + k), b0, p);
-    if (height == 1) {
-      q = fma(v128.load(a + k, 16), v128.load(b + k, 16), q);
-      r = fma(v128.load(a + k, 32), v128.load(b + k, 32), r);
-      s = fma(v128.load(a + k, 48), v128.load(b + k, 48), s);
-    } else {
-      q = fma(v128.load(a1 + k), b0, q);
-      r = fma(v128.load(a2 + k), b0, r);
-      s = fma(v128.load(a3 + k), b0, s);
-    }
+  const longEnd = b + (bytes & ~63);
+  const vectorEnd = b + (bytes & ~15);
+  const end = b + bytes;
+  for (; b < longEnd; b += 64) {
+    p = fma(v128.load(a), v128.load(b), p);
+    q = fma(v128.load(a, 16), v128.load(b, 16), q);
+    r = fma(v128.load(a, 32), v128.load(b, 32), r);
+    s = fma(v128.load(a, 48), v128.load(b, 48), s);
+    a += 64;
   }
-  if (height == 1) {
-    for (; k < (bytes & ~15); k += 16) p = fma(v128.load(a + k), v128.load(b + k), p);
-    p = f32x4.add(f32x4.add(p, q), f32x4.add(r, s));
+  for (; b < vectorEnd; b += 16) {
+    p = fma(v128.load(a), v128.load(b), p);
+    a += 16;
   }
-  let z0 = lanes(p);
-  let z1: f32 = 0;
-  let z2: f32 = 0;
-  let z3: f32 = 0;
-  if (height > 1) {
-    z1 = lanes(q);
-    z2 = lanes(r);
-    z3 = lanes(s);
-  }
-  for (; k < bytes; k += 4) {
-    const value = load<f32>(b + k);
-    z0 += load<f32>(a + k) * value;
-    if (height > 1) {
-      z1 += load<f32>(a1 + k) * value;
-      z2 += load<f32>(a2 + k) * value;
-      z3 += load<f32>(a3 + k) * value;
-    }
-  }
-  store<f32>(z, z0);
-  if (height > 1) {
-    store<f32>(z + zBytes, z1);
-    store<f32>(z + 2 * zBytes, z2);
-    store<f32>(z + 3 * zBytes, z3);
-  }
+  if (b < end) q = fma(loadRest(a, <u32>(end - b) >> 2), loadRest(b, <u32>(end - b) >> 2), q);
+  store<f32>(z, lanes(f32x4.add(f32x4.add(p, q), f32x4.add(r, s))));
 }
 
 /** b (N, K). */
@@ -287,22 +189,16 @@ export function thinDots(args: usize, item: u32): void {
   const count = <usize>min(perItem, columns - first) << 2;
   const zBytes = (count + 15) & ~15;
   const z = workerScratch();
-  let b = load<usize>(args, 4) + first * bytes;
-  for (let column: usize = 0; column < count; column += 4) {
-    let a = load<usize>(args);
-    let to = z + column;
-    let row = rows;
-    for (; row >= 4; row -= 4) {
-      dots(to, zBytes, a, b, bytes, 4);
-      a += 4 * bytes;
-      to += 4 * zBytes;
+  const start = load<usize>(args, 4) + first * bytes;
+  const end = start + (count >> 2) * bytes;
+  let a = load<usize>(args);
+  for (let row: u32 = 0; row < rows; row++) {
+    let to = z + row * zBytes;
+    for (let b = start; b < end; b += bytes) {
+      dot(to, a, b, bytes);
+      to += 4;
     }
-    for (; row > 0; row--) {
-      dots(to, zBytes, a, b, bytes, 1);
-      a += bytes;
-      to += zBytes;
-    }
-    b += bytes;
+    a += bytes;
   }
   const firstColumn = <usize>first << 2;
   for (let row: u32 = 0; row < rows; row++) {

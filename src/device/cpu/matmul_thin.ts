@@ -9,7 +9,10 @@ import { at, type Call, NONE, scratchAt } from "./kernel.ts";
 
 /** Most rows of a for which reading b bounds the product, so that packing it would cost more than it saves. */
 const MAX_ROWS = 4;
-/** Elements of b in an item, about, and the least number of rows of a block, so that its sums are a small part of the traffic. */
+/**
+ * Elements of b in an item, about: 128 KB, which second-level caches hold. And the least number of rows of a block, so that its sums
+ * are a small part of the traffic.
+ */
 const ITEM = 32768;
 const BLOCK_ROWS = 32;
 /** Columns of an item of the second stage; FINISH_COLUMNS of the kernel. */

@@ -90,6 +90,8 @@ export function work(worker: i32, workers: i32, spin: u32, scratch: usize): void
       }
     } else if (kind == control.CommandKind.profile) {
       const times = worker == 0 ? load<usize>(command, 12) : 0;
+      // The clock starts when the last worker has woken up: work that others do before is not missing then.
+      barrier(workers, spin);
       runCalls(load<usize>(command, 4), load<u32>(command, 8), worker, workers, spin, times);
     } else if (worker == 0) {
       memory.copy(load<usize>(command, 4), load<usize>(command, 8), load<usize>(command, 12));

@@ -24,11 +24,12 @@ Deno.test("both programs run in turns, and the rounds' middle counts", async () 
   let runs = 0;
   const work = { maxRuns: 4, run: (times: number) => void (runs += times) };
   const rounds: Beside[] = [];
-  for await (const round of timeBeside(device, work, "echo step 12.5 ms", { rounds: 3, roundMs: 1, signal })) {
+  for await (const round of timeBeside(device, work, "echo step 12.5 ms", { rounds: 3, roundMs: 1e6, signal })) {
     rounds.push(round);
   }
   assert.deepEqual(rounds.map(({ theirsMs }) => theirsMs), [12.5, 12.5, 12.5]);
-  assert.equal(runs, 2 + 3 * 4);
+  // Two runs to see how long one takes; then in each of 3 turns a round to warm up and 3 that count, of as many runs as may be.
+  assert.equal(runs, 2 + 3 * (1 + 3) * 4);
   assert.deepEqual(
     summarize([{ oursMs: 1, theirsMs: 2 }, { oursMs: 2, theirsMs: 2 }, { oursMs: 4, theirsMs: 20 }]),
     { oursMs: 2, theirsMs: 2, ratio: 2 },

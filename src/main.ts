@@ -4,10 +4,10 @@ import project from "../deno.json" with { type: "json" };
 import { commands } from "./cli/commands.ts";
 import type { Program } from "./cli/run_cli.ts";
 import { runCli } from "./cli/run_cli.ts";
-import { isCpuWorker } from "./device/cpu/worker.ts";
+import { isThread } from "./thread.ts";
 
 /** The program; a checkout adds the corpus of the quickstart (tasks/codekiln.ts). */
 export const program: Program = { commands, version: project.version };
 
-// In a bundle the CPU device's threads start from this file too.
-if (import.meta.main && !isCpuWorker) Deno.exit(await runCli(program, Deno.args));
+// In a bundle the program's threads start from this file too.
+if (import.meta.main && !isThread) Deno.exit(await runCli(program, Deno.args));

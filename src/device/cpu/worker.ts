@@ -5,11 +5,12 @@
  */
 import { DONE, GENERATION, HEAD, POISON } from "../../../kernels/cpu/control.ts";
 import { DeviceError } from "../../errors.ts";
+import { isThreadFor, threadName } from "../../thread.ts";
 import { type BlasLibrary, openBlas } from "./blas.ts";
 import { instantiate } from "./module.ts";
 
-/** By this name the program knows that it has been started as a worker. */
-const WORKER_NAME = "codekiln-cpu";
+/** The kind of thread. */
+const KIND = "cpu";
 
 interface Start {
   readonly module: WebAssembly.Module;
@@ -29,16 +30,12 @@ type Report =
 
 /** What a worker's global scope has, and the main thread's has not all of. */
 interface WorkerScope {
-  readonly name?: string;
   postMessage(message: Report): void;
   close(): void;
   onmessage: ((event: MessageEvent<Start>) => void) | null;
 }
 
 const scope = globalThis as unknown as WorkerScope;
-
-/** True in a thread that belongs to a CPU device, where nothing else of the program may run. */
-export const isCpuWorker: boolean = "WorkerGlobalScope" in globalThis && scope.name === WORKER_NAME;
 
 /** Looks at a barrier before sleeping, about 50 µs; none where there are more workers than processors. */
 const SPINS = 50_000;
@@ -67,7 +64,7 @@ export async function startWorkers(
 ): Promise<WorkerPool> {
   const spin = scratch.length > navigator.hardwareConcurrency ? 0 : SPINS;
   const failure = Promise.withResolvers<string>();
-  const threads = scratch.map(() => new Worker(import.meta.url, { type: "module", name: WORKER_NAME }));
+  const threads = scratch.map(() => new Worker(import.meta.url, { type: "module", name: threadName(KIND) }));
   const ended = threads.map(() => Promise.withResolvers<void>());
   const ready = threads.map((thread, worker) =>
     new Promise<void>((resolve) => {
@@ -120,6 +117,6 @@ function serve({ module, memory, worker, workers, spin, scratch, blas }: Start):
   scope.close();
 }
 
-if (isCpuWorker) {
+if (isThreadFor(KIND)) {
   scope.onmessage = ({ data }: MessageEvent<Start>) => serve(data);
 }

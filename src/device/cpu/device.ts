@@ -90,7 +90,11 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   const storages = createStorages(memory);
   const heaps = createHeaps(memory);
   const traits: CpuTraits = { blas: blas !== null };
-  const parts = [`${os.cpus().at(0)?.model.trim() ?? "CPU"}`, `${threads} thread${threads > 1 ? "s" : ""}`, wide ? `wide ${simd}` : simd];
+  const parts = [
+    `${os.cpus().at(0)?.model.trim() ?? "CPU"}`,
+    `${threads} thread${threads > 1 ? "s" : ""}`,
+    wide ? `wide ${simd}` : simd,
+  ];
   const name = [...parts, ...blas ? [blas.name] : []].join(", ");
 
   const planOf = (program: Program) => planMemory(program, { scratch: (op) => scratchOf(op, traits) });

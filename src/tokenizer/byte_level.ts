@@ -2,7 +2,9 @@
 
 import { createDecoder } from "./decoder.ts";
 import { createEncoder } from "./encoder.ts";
+import { DEFAULT_PATTERN } from "./patterns.ts";
 import { saveByteLevel } from "./save.ts";
+import { createSplitter } from "./split.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { byteIds, fingerprintOf, type Vocabulary } from "./vocabulary.ts";
 
@@ -17,7 +19,11 @@ export async function createByteLevelTokenizer(
   name: string,
   file: string = name,
 ): Promise<Tokenizer> {
-  const encode = createEncoder(byteIds(vocabulary, file), vocabulary.merges);
+  const encode = createEncoder(
+    byteIds(vocabulary, file),
+    vocabulary.merges,
+    createSplitter(vocabulary.pattern ?? DEFAULT_PATTERN),
+  );
   const { decode, byteLength } = createDecoder(vocabulary);
   return {
     vocabSize: vocabulary.tokens.length,

@@ -9,7 +9,7 @@
 
 import { mergePiece } from "./merge.ts";
 import { buildMergeTable } from "./merge_table.ts";
-import { pieceEnd } from "./split.ts";
+import type { PieceEnd } from "./split.ts";
 
 const SLOTS = 1 << 17;
 const SLOT_MASK = SLOTS - 1;
@@ -33,7 +33,7 @@ export type Encode = (utf8: Uint8Array) => Uint32Array;
  * @param byteToId The id of each of the 256 bytes.
  * @param merges Triples (left, right, result) in order of rank.
  */
-export function createEncoder(byteToId: Int32Array, merges: Int32Array): Encode {
+export function createEncoder(byteToId: Int32Array, merges: Int32Array, pieceEnd: PieceEnd): Encode {
   const table = buildMergeTable(merges);
   const slots = new Int32Array(SLOTS * 4);
   const keyBytes = new Uint8Array(BYTE_ARENA);

@@ -4,6 +4,7 @@ import { FormatError, UserError } from "../errors.ts";
 import { reason } from "../files.ts";
 import { createByteLevelTokenizer } from "./byte_level.ts";
 import { gpt2Vocabulary } from "./gpt2.ts";
+import { DEFAULT_PATTERN, isPatternName, PATTERN_KEY, PATTERN_NAMES, type PatternName } from "./patterns.ts";
 import { loadSentencePiece } from "./sentencepiece.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { parseJson, parseTokenizerJson } from "./tokenizer_json.ts";
@@ -81,7 +82,8 @@ async function loadDirectory(directory: string): Promise<Tokenizer> {
 }
 
 async function loadTokenizerJson(file: string, directory: string, name: string): Promise<Tokenizer> {
-  const vocabulary = parseTokenizerJson(await readText(file), await endOfTextToken(directory), file);
+  const { eos } = await readConfig(directory);
+  const vocabulary = parseTokenizerJson(await readText(file), eos, file);
   return await createByteLevelTokenizer(vocabulary, name, file);
 }
 
@@ -91,21 +93,29 @@ async function loadPair(vocabFile: string, mergesFile: string, name: string): Pr
     vocab: parseJson(await readText(vocabFile), vocabFile),
     merges: parseMerges(await readText(mergesFile), mergesFile),
     special: new Map(),
-    eos: await endOfTextToken(slash < 0 ? "." : vocabFile.slice(0, slash)),
+    ...await readConfig(slash < 0 ? "." : vocabFile.slice(0, slash)),
     vocabFile,
     mergesFile,
   });
   return await createByteLevelTokenizer(vocabulary, name, vocabFile);
 }
 
-/** The end-of-text token that a tokenizer_config.json in the directory names, else GPT-2's. */
-async function endOfTextToken(directory: string): Promise<string> {
+/**
+ * What a tokenizer_config.json in the directory says: the end-of-text token (else GPT-2's), and the pattern, which
+ * vocab.json and merges.txt cannot hold (else GPT-2's too).
+ */
+async function readConfig(directory: string): Promise<{ eos: string; pattern: PatternName }> {
   const file = `${directory}/tokenizer_config.json`;
-  if (!await stat(file)) return END_OF_TEXT;
-  const config = parseJson(await readText(file), file);
-  const eos = isJsonObject(config) ? config.eos_token : undefined;
+  const config = await stat(file) ? parseJson(await readText(file), file) : null;
+  const { eos_token: eos, [PATTERN_KEY]: pattern = DEFAULT_PATTERN } = isJsonObject(config) ? config : {};
   const content = isJsonObject(eos) ? eos.content : eos;
-  return typeof content === "string" && content !== "" ? content : END_OF_TEXT;
+  if (!isPatternName(pattern)) {
+    throw new FormatError(`${PATTERN_KEY} is ${JSON.stringify(pattern)}`, {
+      where: file,
+      expected: PATTERN_NAMES.join(", "),
+    });
+  }
+  return { eos: typeof content === "string" && content !== "" ? content : END_OF_TEXT, pattern };
 }
 
 async function stat(path: string): Promise<Deno.FileInfo | null> {

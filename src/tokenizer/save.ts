@@ -6,6 +6,7 @@
 import { CodekilnError } from "../errors.ts";
 import { partialName, reason, removeIfPresent } from "../files.ts";
 import { toPrintable } from "./byte_alphabet.ts";
+import { DEFAULT_PATTERN, PATTERN_KEY, preTokenizerOf } from "./patterns.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /**
@@ -96,7 +97,7 @@ function tokenizerJson(vocabulary: Vocabulary, vocab: string, merges: string[]):
     padding: null,
     added_tokens: addedTokens,
     normalizer: null,
-    pre_tokenizer: byteLevel,
+    pre_tokenizer: preTokenizerOf(vocabulary.pattern ?? DEFAULT_PATTERN),
     post_processor: byteLevel,
     decoder: byteLevel,
   };
@@ -105,12 +106,15 @@ function tokenizerJson(vocabulary: Vocabulary, vocab: string, merges: string[]):
 }
 
 function tokenizerConfig(vocabulary: Vocabulary, modelMaxLength: number): Record<string, unknown> {
+  const { pattern = DEFAULT_PATTERN } = vocabulary;
   const config: Record<string, unknown> = {
-    tokenizer_class: "GPT2TokenizerFast",
+    // GPT-2's class may put its own pattern in the place of the one in tokenizer.json.
+    tokenizer_class: pattern === "gpt2" ? "GPT2TokenizerFast" : "PreTrainedTokenizerFast",
     add_prefix_space: false,
     clean_up_tokenization_spaces: false,
     model_max_length: modelMaxLength,
   };
+  if (pattern !== DEFAULT_PATTERN) config[PATTERN_KEY] = pattern;
   if (vocabulary.eosId !== null) {
     const eos = tokenText(vocabulary, vocabulary.eosId);
     Object.assign(config, { bos_token: eos, eos_token: eos, unk_token: eos });

@@ -1,99 +1,51 @@
 /**
- * GPT-2's pre-tokenization as a state machine over UTF-8 bytes. It cuts text exactly where the pattern
- * `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+` does in Hugging Face's tokenizers, where
- * `\s` is Unicode White_Space. Every byte belongs to exactly one piece; bytes that are not well-formed UTF-8 are
- * characters of their own, neither letter, number nor space.
+ * Pre-tokenization as state machines over UTF-8 bytes, one for each pattern of patterns.ts. Every byte belongs to exactly
+ * one piece. What a piece is depends on nothing before its start.
  *
- * Method: the first character's class chooses the alternative; a run is followed while the class stays the same.
+ * `gpt2` cuts where `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+` does in Hugging Face's
+ * tokenizers. Method: the first character's class chooses the alternative; a run is followed while the class stays.
  */
 
-import runs from "./unicode_classes.bin" with { type: "bytes" };
+import { ASCII, characterAt, LETTER, NUMBER, OTHER, runEnd, WHITE_SPACE, wideCharacter } from "./characters.ts";
+import type { PatternName } from "./patterns.ts";
 
-const OTHER = 0;
-const WHITE_SPACE = 3;
 const SPACE = 0x20;
 const APOSTROPHE = 0x27;
-
-/** Class of every code point, four to a byte (written by tasks/unicode_classes.ts). */
-const CLASSES = expandRuns(runs);
-/** Classes of U+0000 to U+007F, one to a byte. */
-const ASCII = Uint8Array.from({ length: 128 }, (_, codePoint) => classOfCodePoint(codePoint));
-
-function expandRuns(encoded: Uint8Array): Uint8Array {
-  const table = new Uint8Array(0x110000 / 4);
-  let codePoint = 0;
-  for (let i = 0; i < encoded.length;) {
-    let value = 0;
-    for (let shift = 0;; shift += 7) {
-      const byte = encoded[i++];
-      value |= (byte & 127) << shift;
-      if (byte < 128) break;
-    }
-    const end = codePoint + (value >>> 2);
-    for (; codePoint < end; codePoint++) table[codePoint >>> 2] |= (value & 3) << ((codePoint & 3) << 1);
-  }
-  return table;
-}
-
-function classOfCodePoint(codePoint: number): number {
-  return (CLASSES[codePoint >>> 2] >>> ((codePoint & 3) << 1)) & 3;
-}
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Class and length in bytes of the multi-byte character at `at`, as `length * 4 + class`.
- * A byte that starts no well-formed character counts as one character of class other.
+ * Where the piece that starts at `start` ends.
+ * @param text UTF-8.
+ * @param start Start of a piece, below `end`.
+ * @param end End of the text.
  */
-function wideCharacter(text: Uint8Array, at: number, end: number): number {
-  const lead = text[at];
-  const left = end - at;
-  if (lead >= 0xc2 && lead < 0xe0) {
-    if (left < 2) return 4;
-    const second = text[at + 1];
-    if ((second & 0xc0) !== 0x80) return 4;
-    return 8 + classOfCodePoint((lead & 0x1f) << 6 | (second & 0x3f));
-  }
-  if (lead >= 0xe0 && lead < 0xf0) {
-    if (left < 3) return 4;
-    const second = text[at + 1];
-    const third = text[at + 2];
-    if ((second & 0xc0) !== 0x80 || (third & 0xc0) !== 0x80) return 4;
-    const codePoint = (lead & 0x0f) << 12 | (second & 0x3f) << 6 | (third & 0x3f);
-    if (codePoint < 0x800 || (codePoint >= 0xd800 && codePoint < 0xe000)) return 4;
-    return 12 + classOfCodePoint(codePoint);
-  }
-  if (lead >= 0xf0 && lead < 0xf5) {
-    if (left < 4) return 4;
-    const second = text[at + 1];
-    const third = text[at + 2];
-    const fourth = text[at + 3];
-    if ((second & 0xc0) !== 0x80 || (third & 0xc0) !== 0x80 || (fourth & 0xc0) !== 0x80) return 4;
-    const codePoint = (lead & 0x07) << 18 | (second & 0x3f) << 12 | (third & 0x3f) << 6 | (fourth & 0x3f);
-    if (codePoint < 0x10000 || codePoint > 0x10ffff) return 4;
-    return 16 + classOfCodePoint(codePoint);
-  }
-  return 4;
-}
+export type PieceEnd = (text: Uint8Array, start: number, end: number) => number;
 
-/** `length * 4 + class` of the character at `at`. */
-function characterAt(text: Uint8Array, at: number, end: number): number {
-  const byte = text[at];
-  return byte < 128 ? 4 + ASCII[byte] : wideCharacter(text, at, end);
-}
-
-/** Where a run of characters of one class ends. */
-function runEnd(text: Uint8Array, at: number, end: number, wanted: number): number {
-  while (at < end) {
-    const byte = text[at];
-    if (byte < 128) {
-      if (ASCII[byte] !== wanted) return at;
-      at++;
-    } else {
-      const wide = wideCharacter(text, at, end);
-      if ((wide & 3) !== wanted) return at;
-      at += wide >>> 2;
-    }
+/**
+ * The splitter of a pattern.
+ * @example
+ * ```ts
+ * import { createSplitter } from "./split.ts";
+ * const pieceEnd = createSplitter("digits");
+ * const text = new TextEncoder().encode("x = 12");
+ * const pieces: string[] = [];
+ * for (let start = 0, stop = 0; start < text.length; start = stop) {
+ *   stop = pieceEnd(text, start, text.length);
+ *   pieces.push(new TextDecoder().decode(text.subarray(start, stop)));
+ * }
+ * console.log(pieces); // ["x", " =", " ", "1", "2"]
+ * ```
+ */
+export function createSplitter(pattern: PatternName): PieceEnd {
+  switch (pattern) {
+    case "gpt2":
+      return pieceEnd;
+    case "digits":
+      return digitsPieceEnd;
+    case "code":
+      return codePieceEnd;
   }
-  return at;
 }
 
 /** Length of `'s 't 'm 'd 're 've 'll` at an apostrophe, or 0. */
@@ -122,12 +74,7 @@ function whiteSpaceEnd(text: Uint8Array, start: number, end: number): number {
   return at === end || last === start ? at : last;
 }
 
-/**
- * Where the piece that starts at `start` ends.
- * @param text UTF-8.
- * @param start Start of a piece, below `end`.
- * @param end End of the text.
- */
+/** The `gpt2` pattern. */
 export function pieceEnd(text: Uint8Array, start: number, end: number): number {
   const first = text[start];
   if (first === SPACE) {
@@ -148,4 +95,56 @@ export function pieceEnd(text: Uint8Array, start: number, end: number): number {
   const character = wideCharacter(text, start, end);
   if ((character & 3) === WHITE_SPACE) return whiteSpaceEnd(text, start, end);
   return runEnd(text, start + (character >>> 2), end, character & 3);
+}
+
+/** The `digits` pattern: text between number characters is cut as GPT-2 would if there were nothing else. */
+function digitsPieceEnd(text: Uint8Array, start: number, end: number): number {
+  const character = characterAt(text, start, end);
+  const kind = character & 3;
+  const after = start + (character >>> 2);
+  if (kind === NUMBER || after === end) return after;
+  if (kind === WHITE_SPACE) {
+    const next = characterAt(text, after, end);
+    if (text[start] === SPACE && (next & 3) !== WHITE_SPACE) {
+      return (next & 3) === NUMBER ? after : runEnd(text, after + (next >>> 2), end, next & 3);
+    }
+    const run = runEnd(text, after, end, WHITE_SPACE);
+    const last = whiteSpaceEnd(text, start, end);
+    return run < end && (characterAt(text, run, end) & 3) === NUMBER ? run : last;
+  }
+  if (text[start] === APOSTROPHE) {
+    const length = contractionLength(text, start, end);
+    if (length > 0) return start + length;
+  }
+  return runEnd(text, after, end, kind);
+}
+
+/** The `code` pattern. */
+function codePieceEnd(text: Uint8Array, start: number, end: number): number {
+  const character = characterAt(text, start, end);
+  const kind = character & 3;
+  const after = start + (character >>> 2);
+  if (kind === NUMBER || after === end) return after;
+  if (kind === LETTER) return runEnd(text, after, end, LETTER);
+  if (isLineEnd(text[start])) {
+    let at = after;
+    while (at < end && isLineEnd(text[at])) at++;
+    return at;
+  }
+  const next = characterAt(text, after, end);
+  if (kind === OTHER) return runEnd(text, after, end, (next & 3) === LETTER ? LETTER : OTHER);
+  if (text[start] === SPACE && ((next & 3) === LETTER || (next & 3) === OTHER)) {
+    return runEnd(text, after + (next >>> 2), end, next & 3);
+  }
+  let at = after;
+  while (at < end && !isLineEnd(text[at])) {
+    const space = characterAt(text, at, end);
+    if ((space & 3) !== WHITE_SPACE) break;
+    at += space >>> 2;
+  }
+  return at;
+}
+
+function isLineEnd(byte: number): boolean {
+  return byte === LINE_FEED || byte === CARRIAGE_RETURN;
 }

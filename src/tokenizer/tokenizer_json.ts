@@ -1,11 +1,12 @@
 /**
- * Reads Hugging Face's tokenizer.json where it describes what codekiln encodes exactly: byte-level BPE with GPT-2's
- * pattern. Everything that would change ids (other models, normalizers, pre-tokenizers, tokens that are matched inside
+ * Reads Hugging Face's tokenizer.json where it describes what codekiln encodes exactly: byte-level BPE with one of the
+ * patterns of patterns.ts. Everything that would change ids (other models, normalizers, pre-tokenizers, tokens that are matched inside
  * text) is refused by name. `truncation` and `padding` are settings of a caller, not of the vocabulary, and not read.
  */
 
 import { FormatError, UserError } from "../errors.ts";
 import { type JsonValue, parseJson as parseStrictJson } from "../json.ts";
+import { type PatternName, patternOf } from "./patterns.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 import { buildVocabulary, isJsonObject, parseMerge } from "./vocabulary_files.ts";
 
@@ -30,7 +31,7 @@ export function parseTokenizerJson(text: string, eos: string, where: string): Vo
   if (model.end_of_word_suffix) unsupported("end_of_word_suffix", where);
   if (model.ignore_merges) unsupported("ignore_merges", where);
   checkNormalizer(root.normalizer, where);
-  checkPreTokenizer(root.pre_tokenizer, where);
+  const pattern = parsePattern(root.pre_tokenizer, where);
   for (const part of ["post_processor", "decoder"]) {
     const value = root[part];
     if (value === null || value === undefined) continue;
@@ -42,6 +43,7 @@ export function parseTokenizerJson(text: string, eos: string, where: string): Vo
     merges: parseModelMerges(model.merges, where),
     special: parseAddedTokens(root.added_tokens ?? [], eos, where),
     eos,
+    pattern,
     vocabFile: where,
     mergesFile: where,
   });
@@ -67,7 +69,7 @@ function withoutMaps(value: JsonValue): unknown {
 function unsupported(what: string, where: string): never {
   throw new UserError(`${what} is not supported`, {
     where,
-    expected: "byte-level BPE with GPT-2's pre-tokenization",
+    expected: "byte-level BPE with the pre-tokenization of GPT-2, of StarCoder, or codekiln's for code",
     hint: "train a vocabulary of your own with `codekiln tokenizer train`, or use the name gpt2",
   });
 }
@@ -80,14 +82,9 @@ function checkNormalizer(normalizer: unknown, where: string): void {
   if (!empty) unsupported(`the normalizer ${JSON.stringify(kind)}`, where);
 }
 
-function checkPreTokenizer(preTokenizer: unknown, where: string): void {
-  const kind = isJsonObject(preTokenizer) ? preTokenizer.type : preTokenizer ?? null;
-  if (!isJsonObject(preTokenizer) || kind !== "ByteLevel") {
-    unsupported(`the pre_tokenizer ${JSON.stringify(kind)}`, where);
-  }
-  // Left out, add_prefix_space and use_regex mean true.
-  if (preTokenizer.add_prefix_space !== false) unsupported("add_prefix_space", where);
-  if (preTokenizer.use_regex === false) unsupported("a ByteLevel pre_tokenizer without its pattern", where);
+function parsePattern(preTokenizer: unknown, where: string): PatternName {
+  const pattern = patternOf(preTokenizer);
+  return typeof pattern === "string" ? pattern : unsupported(pattern.unsupported, where);
 }
 
 function parseModelMerges(merges: unknown, where: string): [string, string][] {

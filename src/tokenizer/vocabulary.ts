@@ -5,6 +5,7 @@
  */
 
 import { FormatError } from "../errors.ts";
+import { DEFAULT_PATTERN, type PatternName } from "./patterns.ts";
 
 /** The most ids a vocabulary may have. Guards against hostile files; the largest in use have about 2^18. */
 export const MAX_VOCABULARY = 1 << 22;
@@ -21,6 +22,8 @@ export interface Vocabulary {
   readonly merges: Int32Array;
   /** The id that ends a document, or null. */
   readonly eosId: number | null;
+  /** How text is cut into pieces before merging; `gpt2` unless given. */
+  readonly pattern?: PatternName;
 }
 
 /** The id of every byte. @throws {FormatError} where a byte has none: text that holds it could not be encoded. */
@@ -40,10 +43,11 @@ export function byteIds(vocabulary: Vocabulary, where: string): Int32Array {
   return ids;
 }
 
-/** SHA-256, hex, over tokens, special ids and merges in a canonical byte form. */
+/** SHA-256, hex, over tokens, special ids, merges and a pattern other than GPT-2's in a canonical byte form. */
 export async function fingerprintOf(vocabulary: Vocabulary): Promise<string> {
-  const { tokens, special, merges } = vocabulary;
-  let size = 8 + merges.length * 4;
+  const { tokens, special, merges, pattern = DEFAULT_PATTERN } = vocabulary;
+  const patternBytes = new TextEncoder().encode(pattern === DEFAULT_PATTERN ? "" : pattern);
+  let size = 8 + merges.length * 4 + patternBytes.length;
   for (const token of tokens) size += 5 + (token?.length ?? 0);
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
@@ -60,6 +64,7 @@ export async function fingerprintOf(vocabulary: Vocabulary): Promise<string> {
     view.setInt32(at, value, true);
     at += 4;
   }
+  bytes.set(patternBytes, at);
   return hex(await crypto.subtle.digest("SHA-256", bytes));
 }
 

@@ -5,6 +5,7 @@
 
 import { FormatError } from "../errors.ts";
 import { fromPrintable } from "./byte_alphabet.ts";
+import type { PatternName } from "./patterns.ts";
 import { MAX_VOCABULARY, type Vocabulary } from "./vocabulary.ts";
 
 /** What a vocabulary is built from, and where it came from. */
@@ -17,6 +18,7 @@ export interface VocabularySource {
   special: ReadonlyMap<string, number>;
   /** The literal text of the end-of-text token, if there is one. */
   eos: string;
+  pattern: PatternName;
   /** File names for messages. */
   vocabFile: string;
   mergesFile: string;
@@ -59,6 +61,7 @@ export function buildVocabulary(source: VocabularySource): Vocabulary {
     special: new Set(specialIds.values()),
     merges: mergeIds(merges, ids, mergesFile),
     eosId: specialIds.get(source.eos) ?? null,
+    pattern: source.pattern,
   };
 }
 

@@ -1,0 +1,138 @@
+/** Texts on which tokenizers go wrong: odd characters, odd neighbours, pieces without end. */
+
+import fc from "fast-check";
+
+/** Characters of large blocks that are all alike, and code points that stand for nothing: every 16th is tested. */
+const ALIKE = /^[\p{Script=Han}\p{Script=Hangul}\p{Script=Tangut}\p{Co}\p{Cn}]$/u;
+
+/** Code points of every kind alone, between spaces, and between letters, digits and signs. */
+export function codePointTexts(): string[] {
+  const texts: string[] = [];
+  const alike = (codePoint: number) => ALIKE.test(String.fromCodePoint(codePoint));
+  let block = "";
+  for (let codePoint = 0; codePoint < 0x110000; codePoint++) {
+    if (codePoint >= 0xd800 && codePoint < 0xe000) continue;
+    const atEdge = codePoint === 0x10ffff || !alike(codePoint) || !alike(codePoint + 1) || !alike(codePoint - 1);
+    const every = codePoint < 0x40000 ? 16 : 1024;
+    if (atEdge || codePoint % every === 0) {
+      const character = String.fromCodePoint(codePoint);
+      block += `x${character}1${character}!${character}`;
+      if (codePoint < 0x3100) texts.push(character, ` ${character} `, `${character}\n'${character}`);
+    }
+    if (block.length > 8192) {
+      texts.push(block);
+      block = "";
+    }
+  }
+  return [...texts, block];
+}
+
+const NASTY = [
+  "\0",
+  "\0\0",
+  "\0\0\0\0",
+  " ",
+  "  ",
+  "\t",
+  "\n",
+  "\r\n",
+  "\v",
+  "\f",
+  "\u0085",
+  "\u00a0",
+  "\u1680",
+  "\u180e",
+  "\u2003",
+  "\u2028",
+  "\u3000",
+  "\ufeff",
+  "\u200b",
+  "'",
+  "'s",
+  "'S",
+  "'t",
+  "'re",
+  "'ve",
+  "'m",
+  "'ll",
+  "'l",
+  "'r",
+  "'d",
+  "\n's",
+  "\u2019s",
+  "a",
+  "Z",
+  "é",
+  "e\u0301",
+  "\u0301",
+  "ß",
+  "Ж",
+  "漢字",
+  "한",
+  "ا",
+  "ـ",
+  "ไ",
+  "0",
+  "12",
+  "½",
+  "²",
+  "Ⅷ",
+  "٣",
+  "१",
+  "😀",
+  "👩‍👩‍👧",
+  "🇪🇺",
+  "\ufe0f",
+  "_",
+  "-",
+  "=",
+  "==",
+  "/*",
+  "//",
+  "<|endoftext|>",
+  "<|",
+  "|>",
+  "constructor",
+  "__proto__",
+  "hasOwnProperty",
+  "toString",
+  "if",
+  "return",
+  "self",
+  "0x",
+  "1e-5",
+  "#version",
+  "\u{10ffff}",
+  "\u{e000}",
+  "\ufffd",
+  "\x7f",
+];
+
+/** Strings of odd characters side by side; the same ones every time. */
+export function hostileStrings(count: number): string[] {
+  const text = fc.array(fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...NASTY) }, fc.string({ unit: "binary" })), {
+    maxLength: 24,
+  }).map((parts) => parts.join("").toWellFormed());
+  return fc.sample(text, { numRuns: count, seed: 7 });
+}
+
+/** Long single pieces in which merging is at its worst. */
+export function longPieces(length: number): [string, string][] {
+  let state = 12345;
+  const random = (below: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor(state / 2 ** 32 * below);
+  };
+  const made = (character: () => string) => Array.from({ length }, character).join("");
+  const punctuation = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~';
+  return [
+    ["one letter", "a".repeat(length)],
+    ["spaces", " ".repeat(length)],
+    ["NUL bytes", "\0".repeat(length)],
+    ["equals signs", "=".repeat(length)],
+    ["random letters", made(() => String.fromCharCode(97 + random(26)))],
+    ["digits", made(() => String.fromCharCode(48 + random(10)))],
+    ["CJK", made(() => String.fromCharCode(0x4e00 + random(2000)))],
+    ["punctuation", made(() => punctuation[random(punctuation.length)])],
+  ];
+}

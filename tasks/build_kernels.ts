@@ -1,6 +1,7 @@
 /**
- * Compiles kernels/cpu (AssemblyScript) into two WASM modules from the same source: one with relaxed SIMD (fused multiply-adds),
- * one without, for engines that do not know it. `deno task` calls this where a source has changed.
+ * Compiles kernels/ (AssemblyScript) to WASM: kernels/cpu into two modules from the same source, one with relaxed SIMD (fused
+ * multiply-adds), one without, for engines that do not know it; kernels/tokenizer into one. `deno task` calls this where a
+ * source has changed.
  *
  * Usage: deno task build:kernels
  */
@@ -8,28 +9,35 @@ import * as asc from "assemblyscript/asc";
 import { fromRoot } from "./deno_command.ts";
 
 const source = "kernels/cpu/index.ts";
-const features = ["--enable", "simd", "--enable", "threads"];
-const memory = ["--importMemory", "--sharedMemory", "--initialMemory", "16", "--maximumMemory", "65536"];
 /** Constants lie behind the control block (kernels/cpu/control.ts). */
-const layout = ["--memoryBase", "65536", "--runtime", "stub"];
+const cpu = [
+  ...["--enable", "threads", "--sharedMemory", "--initialMemory", "16", "--maximumMemory", "65536"],
+  ...["--memoryBase", "65536"],
+];
+/** A memory of its own that can grow; it begins with all places of kernels/tokenizer/layout.ts but the vocabulary's. */
+const tokenizer = ["--initialMemory", "64", "--memoryBase", "1024"];
+const common = ["--enable", "simd", "--importMemory", "--runtime", "stub", "--noAssert", "-O3", "--converge"];
 
-/** The two builds by file name. */
+/** The two builds of the CPU kernels by file name. */
 export const builds: Readonly<Record<string, readonly string[]>> = {
   "relaxed.wasm": ["--enable", "relaxed-simd"],
   "plain.wasm": [],
 };
 
 /**
- * Compiles the kernels.
+ * Compiles the CPU's kernels.
  * @param flags further options of the AssemblyScript compiler
  * @param entry source file, from the checkout's root
  * @returns the module's bytes
  * @throws Error with the compiler's messages
  */
-export async function compileKernels(flags: readonly string[], entry = source): Promise<Uint8Array<ArrayBuffer>> {
+export function compileKernels(flags: readonly string[], entry = source): Promise<Uint8Array<ArrayBuffer>> {
+  return compile(entry, [...cpu, ...flags]);
+}
+
+async function compile(entry: string, flags: readonly string[]): Promise<Uint8Array<ArrayBuffer>> {
   let bytes: Uint8Array<ArrayBuffer> | undefined;
-  const options = [...features, ...memory, ...layout, "--noAssert", "-O3", "--converge", ...flags];
-  const { error, stderr } = await asc.main([entry, "--outFile", "out.wasm", ...options], {
+  const { error, stderr } = await asc.main([entry, "--outFile", "out.wasm", ...common, ...flags], {
     readFile(name) {
       try {
         return Deno.readTextFileSync(fromRoot(name));
@@ -46,14 +54,21 @@ export async function compileKernels(flags: readonly string[], entry = source): 
   return bytes;
 }
 
-if (import.meta.main) {
-  const folder = fromRoot("kernels/cpu/build");
+async function write(folder: string, name: string, bytes: Uint8Array): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
+  const partial = await Deno.makeTempFile({ dir: folder, suffix: ".partial" });
+  await Deno.writeFile(partial, bytes);
+  await Deno.chmod(partial, 0o644);
+  await Deno.rename(partial, `${folder}/${name}`);
+}
+
+if (import.meta.main) {
   for (const [name, flags] of Object.entries(builds)) {
-    const bytes = await compileKernels(flags);
-    const partial = await Deno.makeTempFile({ dir: folder, suffix: ".partial" });
-    await Deno.writeFile(partial, bytes);
-    await Deno.chmod(partial, 0o644);
-    await Deno.rename(partial, `${folder}/${name}`);
+    await write(fromRoot("kernels/cpu/build"), name, await compileKernels(flags));
   }
+  await write(
+    fromRoot("kernels/tokenizer/build"),
+    "encoder.wasm",
+    await compile("kernels/tokenizer/index.ts", tokenizer),
+  );
 }

@@ -11,7 +11,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "src/json.ts": ["src/errors.ts"],
   "src/thread.ts": [],
   "src/corpus": [],
-  "src/tokenizer": [],
+  "src/tokenizer": ["kernels/tokenizer"],
   "src/dataset": ["src/corpus", "src/tokenizer"],
   "src/program": [],
   "src/device": ["src/program", "kernels/webgpu", "kernels/cpu"],

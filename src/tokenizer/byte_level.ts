@@ -4,7 +4,6 @@ import { createDecoder } from "./decoder.ts";
 import { createEncoder } from "./encoder.ts";
 import { DEFAULT_PATTERN } from "./patterns.ts";
 import { saveByteLevel } from "./save.ts";
-import { createSplitter } from "./split.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { byteIds, fingerprintOf, type Vocabulary } from "./vocabulary.ts";
 
@@ -19,11 +18,11 @@ export async function createByteLevelTokenizer(
   name: string,
   file: string = name,
 ): Promise<Tokenizer> {
-  const encode = createEncoder(
-    byteIds(vocabulary, file),
-    vocabulary.merges,
-    createSplitter(vocabulary.pattern ?? DEFAULT_PATTERN),
-  );
+  const { encode, encodeInto, inputBuffer } = createEncoder({
+    byteToId: byteIds(vocabulary, file),
+    merges: vocabulary.merges,
+    pattern: vocabulary.pattern ?? DEFAULT_PATTERN,
+  });
   const { decode, byteLength } = createDecoder(vocabulary);
   return {
     vocabSize: vocabulary.tokens.length,
@@ -31,6 +30,8 @@ export async function createByteLevelTokenizer(
     name,
     fingerprint: await fingerprintOf(vocabulary),
     encode,
+    encodeInto,
+    inputBuffer,
     decode,
     byteLength,
     save: (directory, options) => saveByteLevel(vocabulary, directory, options),

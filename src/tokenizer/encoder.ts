@@ -1,153 +1,148 @@
 /**
- * Encodes text as ids: cut into pieces (split.ts), look each piece up in a cache, merge the ones that are new.
+ * Encodes texts of any length as ids, window by window, so that an encoder's memory stays small: an engine gets a window of
+ * text, encodes the pieces that are certain to end where they seem to, and says where to go on. Only a piece that is longer
+ * than the window makes it grow, and afterwards it shrinks again.
  *
- * The cache is open addressing over one Int32Array, four numbers a slot: two key words, `count << 8 | length`, and the id
- * (count 1) or the place of the ids in an arena. A piece of up to 8 bytes is its own key; a longer one is keyed by its
- * hash and the place of its bytes in an arena. 2^17 slots stay in the processor's cache; when it is half full, or an
- * arena is, everything is forgotten and the cache starts anew.
+ * Two engines give the same ids: WebAssembly (wasm_engine.ts) and plain TypeScript (script_engine.ts), which runs where the
+ * other does not.
  */
 
-import { mergePiece } from "./merge.ts";
-import { buildMergeTable } from "./merge_table.ts";
-import type { PieceEnd } from "./split.ts";
+import { CodekilnError } from "../errors.ts";
+import type { PatternName } from "./patterns.ts";
+import { createScriptEngine } from "./script_engine.ts";
+import { createWasmEngine } from "./wasm_engine.ts";
 
-const SLOTS = 1 << 17;
-const SLOT_MASK = SLOTS - 1;
-const MAX_ENTRIES = SLOTS / 2;
-/** Longer pieces are merged every time they come. */
-const MAX_CACHED_BYTES = 128;
-const BYTE_ARENA = 1 << 20;
-const ID_ARENA = 1 << 19;
-/** Scratch memory that is kept between calls, in bytes of text. */
-const KEPT_SCRATCH = 1 << 22;
-/** Readable bytes behind the text, so that a key can be read as two words anywhere. */
-const PADDING = 8;
+/** Bytes of text in a window. */
+const WINDOW = 1 << 17;
+/** A window that has become larger is given back after the text that needed it. */
+const KEPT_WINDOW = 1 << 20;
 
-const LOW_MASK = Int32Array.from([0, 0xff, 0xffff, 0xffffff, -1, -1, -1, -1, -1]);
-const HIGH_MASK = Int32Array.from([0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff, -1]);
+/** What ids are made from. */
+export interface EncoderTables {
+  /** The id of each of the 256 bytes. */
+  readonly byteToId: Int32Array;
+  /** Triples (left, right, result) in order of rank. */
+  readonly merges: Int32Array;
+  readonly pattern: PatternName;
+}
 
-/** Encodes UTF-8 bytes as ids. */
-export type Encode = (utf8: Uint8Array) => Uint32Array;
+/** Turns windows of text into ids. */
+export interface EncoderEngine {
+  readonly name: EngineName;
+  /**
+   * The window: room for text, of at least the bytes asked for. What was in it is lost where it has to grow.
+   * @throws {RangeError} where there is no memory for it.
+   */
+  window(bytes: number): Uint8Array;
+  /**
+   * Encodes the window from `start` on.
+   * @param last Whether the text ends at `end`; otherwise pieces close to it are left for later.
+   * @returns Where to go on. It is `start` where the window is too small for a piece.
+   */
+  run(start: number, end: number, last: boolean): number;
+  /** The ids of the last run: a view that is good until the next one. */
+  ids(): Uint32Array;
+  /** Gives back the memory of a window that has grown, and everything that was needed beside it. */
+  shrink(): void;
+}
 
-/**
- * @param byteToId The id of each of the 256 bytes.
- * @param merges Triples (left, right, result) in order of rank.
- */
-export function createEncoder(byteToId: Int32Array, merges: Int32Array, pieceEnd: PieceEnd): Encode {
-  const table = buildMergeTable(merges);
-  const slots = new Int32Array(SLOTS * 4);
-  const keyBytes = new Uint8Array(BYTE_ARENA);
-  const cachedIds = new Uint32Array(ID_ARENA);
-  let entries = 0;
-  let keyBytesUsed = 0;
-  let cachedIdsUsed = 0;
+export type EngineName = "WebAssembly" | "TypeScript";
 
-  let text = new Uint8Array(0);
-  let view = new DataView(text.buffer);
-  let ids = new Uint32Array(0);
+export interface Encoder {
+  readonly engine: EngineName;
+  /** Ids of a text. */
+  encode(utf8: Uint8Array): Uint32Array<ArrayBuffer>;
+  /** Hands the ids of a text to `use` in portions, in order. A portion is good only during the call. */
+  encodeEach(utf8: Uint8Array, use: (ids: Uint32Array) => void): void;
+  /** See `Tokenizer`. */
+  encodeInto(utf8: Uint8Array, ids: Uint32Array | Uint16Array, at?: number): number;
+  /** See `Tokenizer`. */
+  inputBuffer(bytes: number): Uint8Array;
+}
 
-  function reserve(length: number): void {
-    if (text.length >= length + PADDING) return;
-    const size = Math.max(1 << 16, 2 ** Math.ceil(Math.log2(length + PADDING)));
-    text = new Uint8Array(size);
-    view = new DataView(text.buffer);
-    ids = new Uint32Array(size);
-  }
+/** @param choice `TypeScript` takes that engine in any case. */
+export function createEncoder(tables: EncoderTables, choice: "best" | "TypeScript" = "best"): Encoder {
+  const engine = (choice === "best" ? createWasmEngine(tables) : null) ?? createScriptEngine(tables);
+  let window = engine.window(WINDOW);
+  let scratch = new Uint32Array(0);
 
-  function sameBytes(start: number, length: number, keyStart: number): boolean {
-    for (let i = 0; i < length; i++) if (text[start + i] !== keyBytes[keyStart + i]) return false;
-    return true;
-  }
-
-  /** Merges the piece at `start` and writes its ids at `out`; gives the number of ids. */
-  function encodePiece(start: number, length: number, out: number): number {
-    for (let i = 0; i < length; i++) ids[out + i] = byteToId[text[start + i]];
-    return mergePiece(table, ids, out, length);
-  }
-
-  /** Like `encodePiece`, and remembers the result in `slot` (which is empty) or, after a reset, where it belongs. */
-  function encodeNew(start: number, length: number, out: number, slot: number, low: number, high: number): number {
-    const count = encodePiece(start, length, out);
-    if (entries >= MAX_ENTRIES || keyBytesUsed + length > BYTE_ARENA || cachedIdsUsed + count > ID_ARENA) {
-      slots.fill(0);
-      entries = keyBytesUsed = cachedIdsUsed = 0;
-      slot = hashWords(low, high, length) & SLOT_MASK;
-    }
-    entries++;
-    const at = slot * 4;
-    slots[at] = low;
-    slots[at + 1] = high;
-    slots[at + 2] = count << 8 | length;
-    if (length > 8) {
-      slots[at + 1] = keyBytesUsed;
-      for (let i = 0; i < length; i++) keyBytes[keyBytesUsed++] = text[start + i];
-    }
-    if (count === 1) {
-      slots[at + 3] = ids[out];
-    } else {
-      slots[at + 3] = cachedIdsUsed;
-      for (let i = 0; i < count; i++) cachedIds[cachedIdsUsed++] = ids[out + i];
-    }
-    return count;
-  }
-
-  /** Writes the ids of the piece at `start` at `out`; gives the number of ids. */
-  function lookUp(start: number, length: number, out: number): number {
-    let low: number;
-    let high: number;
-    if (length <= 8) {
-      low = view.getInt32(start, true) & LOW_MASK[length];
-      high = length > 4 ? view.getInt32(start + 4, true) & HIGH_MASK[length] : 0;
-    } else {
-      low = hashBytes(view, text, start, length);
-      high = 0;
-    }
-    for (let slot = hashWords(low, high, length) & SLOT_MASK;; slot = (slot + 1) & SLOT_MASK) {
-      const at = slot * 4;
-      const shape = slots[at + 2];
-      if (shape === 0) return encodeNew(start, length, out, slot, low, high);
-      if (slots[at] !== low || (shape & 0xff) !== length) continue;
-      if (length <= 8 ? slots[at + 1] !== high : !sameBytes(start, length, slots[at + 1])) continue;
-      const count = shape >>> 8;
-      const value = slots[at + 3];
-      if (count === 1) ids[out] = value;
-      else for (let i = 0; i < count; i++) ids[out + i] = cachedIds[value + i];
-      return count;
+  /** Encodes what stands at the beginning of the window. */
+  function encodeWindow(end: number, use: (ids: Uint32Array) => void): void {
+    for (let at = 0; at < end;) {
+      at = engine.run(at, end, true);
+      use(engine.ids());
     }
   }
 
-  return (utf8) => {
-    const end = utf8.length;
-    reserve(end);
-    text.set(utf8);
-    let out = 0;
-    for (let start = 0; start < end;) {
-      const stop = pieceEnd(text, start, end);
-      const length = stop - start;
-      out += length <= MAX_CACHED_BYTES ? lookUp(start, length, out) : encodePiece(start, length, out);
-      start = stop;
+  function encodeCopied(utf8: Uint8Array, use: (ids: Uint32Array) => void): void {
+    const length = utf8.length;
+    for (let from = 0; from < length;) {
+      const size = Math.min(length - from, window.length);
+      window.set(size === length ? utf8 : utf8.subarray(from, from + size));
+      const last = from + size === length;
+      let at = 0;
+      for (let next = 0; at < size; at = next) {
+        next = engine.run(at, size, last);
+        if (next === at) break;
+        use(engine.ids());
+      }
+      // Running may have moved the window; a piece that fills it needs a larger one.
+      window = engine.window(at === 0 ? Math.min(size * 2, length) : WINDOW);
+      from += at;
     }
-    const result = ids.slice(0, out);
-    if (text.length > KEPT_SCRATCH) {
-      text = new Uint8Array(0);
-      ids = new Uint32Array(0);
+  }
+
+  function encodeEach(utf8: Uint8Array, use: (ids: Uint32Array) => void): void {
+    try {
+      if (utf8.buffer === window.buffer) {
+        if (utf8.byteOffset !== window.byteOffset) {
+          throw new RangeError("the text is not at the input buffer's beginning");
+        }
+        encodeWindow(utf8.length, use);
+      } else {
+        encodeCopied(utf8, use);
+      }
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new CodekilnError(`a text of ${utf8.length} bytes cannot be encoded: ${cause.message}`, { cause });
+    } finally {
+      if (window.length > KEPT_WINDOW) engine.shrink();
+      window = engine.window(WINDOW);
     }
-    return result;
+  }
+
+  function encodeInto(utf8: Uint8Array, ids: Uint32Array | Uint16Array, at = 0): number {
+    const start = at;
+    if (ids.length - start < utf8.length) throw new RangeError("there must be room for an id for every byte");
+    encodeEach(utf8, (part) => {
+      ids.set(part, at);
+      at += part.length;
+    });
+    return at - start;
+  }
+
+  return {
+    engine: engine.name,
+    encode(utf8) {
+      let count = 0;
+      encodeEach(utf8, (part) => {
+        if (count + part.length > scratch.length) {
+          const larger = new Uint32Array((count + part.length) * 2);
+          larger.set(scratch.subarray(0, count));
+          scratch = larger;
+        }
+        scratch.set(part, count);
+        count += part.length;
+      });
+      const result = scratch.slice(0, count);
+      if (scratch.length > KEPT_WINDOW) scratch = new Uint32Array(0);
+      return result;
+    },
+    encodeEach,
+    encodeInto,
+    inputBuffer(bytes) {
+      window = engine.window(Math.max(bytes, WINDOW));
+      return window.subarray(0, bytes);
+    },
   };
-}
-
-function hashWords(low: number, high: number, length: number): number {
-  let hash = Math.imul(low, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b) ^ length;
-  hash ^= hash >>> 15;
-  hash = Math.imul(hash, 0x2c1b3c6d);
-  return hash ^ (hash >>> 13);
-}
-
-/** A hash over four bytes at a time; `length` is above 8. */
-function hashBytes(view: DataView, text: Uint8Array, start: number, length: number): number {
-  let hash = length;
-  let i = 0;
-  for (; i + 4 <= length; i += 4) hash = Math.imul(hash ^ view.getInt32(start + i, true), 0x9e3779b1) ^ (hash >>> 15);
-  for (; i < length; i++) hash = Math.imul(hash ^ text[start + i], 0x85ebca6b);
-  return hash ^ (hash >>> 16);
 }

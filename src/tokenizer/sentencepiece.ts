@@ -45,12 +45,24 @@ export async function loadSentencePiece(file: string, name: string): Promise<Tok
   const table = decodingTable(model);
   const isSpecial = (id: number) => model.pieces[id]?.type === PieceType.control;
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  const encode = (input: Uint8Array) => Uint32Array.from(processor.encodeIds(utf8.decode(input)));
+  let buffer = new Uint8Array(0);
   return {
     vocabSize: model.pieces.length,
     eosId: model.eosId,
     name,
     fingerprint: hex(await crypto.subtle.digest("SHA-256", bytes)),
-    encode: (input) => Uint32Array.from(processor.encodeIds(utf8.decode(input))),
+    encode,
+    encodeInto(input, ids, at = 0) {
+      if (ids.length - at < input.length) throw new RangeError("there must be room for an id for every byte");
+      const encoded = encode(input);
+      ids.set(encoded, at);
+      return encoded.length;
+    },
+    inputBuffer(size) {
+      if (buffer.length < size) buffer = new Uint8Array(size);
+      return buffer.subarray(0, size);
+    },
     decode: (ids, { skipSpecial = false } = {}) => {
       const parts: Uint8Array[] = [];
       let atStart = model.addDummyPrefix;

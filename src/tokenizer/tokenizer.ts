@@ -10,6 +10,20 @@ export interface Tokenizer {
   readonly fingerprint: string;
   /** Ids of a text given as UTF-8 bytes. Special tokens in the text are encoded as ordinary text. */
   encode(utf8: Uint8Array): Uint32Array;
+  /**
+   * Like `encode`, into an array that is already there.
+   * @param utf8 The text. Where it stands at the beginning of `inputBuffer`, it is not copied.
+   * @param ids Receives the ids from `at` on (0 unless given); there must be room for one for every byte of the text. A
+   * Uint16Array does while `vocabSize` is at most 65536.
+   * @returns The number of ids.
+   * @throws {RangeError} where there is no room.
+   */
+  encodeInto(utf8: Uint8Array, ids: Uint32Array | Uint16Array, at?: number): number;
+  /**
+   * Room for text, to write it where it is encoded: `encodeInto(inputBuffer(n).subarray(0, length), …)`. Good until the
+   * tokenizer encodes anything. Large texts need not go here: `encodeInto` copies them in small parts.
+   */
+  inputBuffer(bytes: number): Uint8Array;
   /** The bytes that the ids stand for; special tokens decode to their literal text unless `skipSpecial`. */
   decode(ids: ArrayLike<number>, options?: { skipSpecial?: boolean }): Uint8Array;
   /** Number of bytes the id decodes to; 0 for special tokens (they are not text of a document). */

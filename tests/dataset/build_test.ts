@@ -14,6 +14,11 @@ const byteTokenizer: Tokenizer = {
   name: "bytes",
   fingerprint: "0",
   encode: (utf8) => Uint32Array.from(utf8),
+  encodeInto(utf8, ids, at = 0) {
+    ids.set(utf8, at);
+    return utf8.length;
+  },
+  inputBuffer: (bytes) => new Uint8Array(bytes),
   decode: (ids) => Uint8Array.from(ids),
   byteLength: (id) => id === 256 ? 0 : 1,
   save: () => Promise.resolve(),

@@ -56,10 +56,16 @@ export const tokenizerEncodeCommand = defineCommand({
   description: "Encodes the text on stdin and prints its token ids, separated by spaces.",
   options: optionTable({
     ...tokenizerOption,
+    parse_special: {
+      type: "boolean",
+      default: false,
+      help:
+        "Take special tokens such as <|endoftext|> in the text for their ids; otherwise they are text like any other",
+    },
     json: { type: "boolean", default: false, help: "Print the ids as one JSON array" },
   }),
   examples: [{ what: "GPT-2's ids of a file", command: "tokenizer encode --tokenizer gpt2 < file.py" }],
-  run: ({ values }, context) => encode(values.tokenizer, values.json, context),
+  run: ({ values }, context) => encode(values.tokenizer, values.parse_special, values.json, context),
 });
 
 export const tokenizerDecodeCommand = defineCommand({
@@ -109,11 +115,16 @@ async function train(options: OptionValues<typeof trainOptionTable>, context: Co
   await context.write(`${JSON.stringify(result)}\n`);
 }
 
-async function encode(name: string, json: boolean, context: CommandContext): Promise<void> {
+async function encode(
+  name: string,
+  parseSpecial: boolean,
+  json: boolean,
+  context: CommandContext,
+): Promise<void> {
   const tokenizer = await loadTokenizer(name);
   const text = new Uint8Array(await new Response(context.stdin).arrayBuffer());
   if (!isUtf8(text)) throw new UserError("the text is not UTF-8", { where: "stdin" });
-  for (const piece of formatIds(tokenizer.encode(text), json)) await context.write(piece);
+  for (const piece of formatIds(tokenizer.encode(text, { parseSpecial }), json)) await context.write(piece);
 }
 
 async function decode(name: string, context: CommandContext): Promise<void> {

@@ -4,6 +4,7 @@ import { createDecoder } from "./decoder.ts";
 import { createEncoder } from "./encoder.ts";
 import { DEFAULT_PATTERN } from "./patterns.ts";
 import { saveByteLevel } from "./save.ts";
+import { createSpecialEncoder } from "./special_tokens.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { byteIds, fingerprintOf, type Vocabulary } from "./vocabulary.ts";
 
@@ -23,13 +24,14 @@ export async function createByteLevelTokenizer(
     merges: vocabulary.merges,
     pattern: vocabulary.pattern ?? DEFAULT_PATTERN,
   });
+  const encodeSpecial = createSpecialEncoder(vocabulary, encode, name);
   const { decode, byteLength } = createDecoder(vocabulary);
   return {
     vocabSize: vocabulary.tokens.length,
     eosId: vocabulary.eosId,
     name,
     fingerprint: await fingerprintOf(vocabulary),
-    encode,
+    encode: (utf8, { parseSpecial = false } = {}) => parseSpecial ? encodeSpecial(utf8) : encode(utf8),
     encodeInto,
     inputBuffer,
     decode,

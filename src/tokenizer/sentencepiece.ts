@@ -5,7 +5,7 @@
  */
 
 import process from "node:process";
-import { FormatError } from "../errors.ts";
+import { FormatError, UserError } from "../errors.ts";
 import { reason } from "../files.ts";
 import { writeFiles } from "./save.ts";
 import { parseSentencePieceModel, PieceType, type SentencePieceModel } from "./sentencepiece_model.ts";
@@ -52,7 +52,13 @@ export async function loadSentencePiece(file: string, name: string): Promise<Tok
     eosId: model.eosId,
     name,
     fingerprint: hex(await crypto.subtle.digest("SHA-256", bytes)),
-    encode,
+    encode(input, { parseSpecial = false } = {}) {
+      if (!parseSpecial) return encode(input);
+      throw new UserError("a sentencepiece model does not find control pieces in text", {
+        where: name,
+        hint: "encode without parsing special tokens",
+      });
+    },
     encodeInto(input, ids, at = 0) {
       if (ids.length - at < input.length) throw new RangeError("there must be room for an id for every byte");
       const encoded = encode(input);

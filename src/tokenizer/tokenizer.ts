@@ -8,8 +8,11 @@ export interface Tokenizer {
   readonly name: string;
   /** SHA-256, hex, over the canonical vocabulary and merges: two tokenizers with equal fingerprints give equal ids. */
   readonly fingerprint: string;
-  /** Ids of a text given as UTF-8 bytes. Special tokens in the text are encoded as ordinary text. */
-  encode(utf8: Uint8Array): Uint32Array;
+  /**
+   * Ids of a text given as UTF-8 bytes. Special tokens in the text are encoded as ordinary text unless `parseSpecial`.
+   * @throws {UserError} where `parseSpecial` is asked for and the tokenizer cannot find its special tokens in text.
+   */
+  encode(utf8: Uint8Array, options?: { parseSpecial?: boolean }): Uint32Array;
   /**
    * Like `encode`, into an array that is already there.
    * @param utf8 The text. Where it stands at the beginning of `inputBuffer`, it is not copied.

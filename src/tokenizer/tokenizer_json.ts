@@ -38,15 +38,17 @@ export function parseTokenizerJson(text: string, eos: string, where: string): Vo
     const kind = isJsonObject(value) ? value.type : value;
     if (kind !== "ByteLevel") unsupported(`the ${part} ${JSON.stringify(kind)}`, where);
   }
-  return buildVocabulary({
+  const added = root.added_tokens ?? [];
+  const vocabulary = buildVocabulary({
     vocab: model.vocab,
     merges: parseModelMerges(model.merges, where),
-    special: parseAddedTokens(root.added_tokens ?? [], eos, where),
+    special: parseAddedTokens(added, eos, where),
     eos,
     pattern,
     vocabFile: where,
     mergesFile: where,
   });
+  return { ...vocabulary, strippingSpecial: strippingTokens(added) };
 }
 
 /**
@@ -97,6 +99,17 @@ function parseModelMerges(merges: unknown, where: string): [string, string][] {
     }
     throw new FormatError(`merge ${rank} is ${JSON.stringify(merge)}`, { where, expected: `"a b" or ["a", "b"]` });
   });
+}
+
+/** Ids of the added tokens that are not found in text just where they are spelled out. */
+function strippingTokens(added: unknown): Set<number> {
+  const ids = new Set<number>();
+  for (const token of Array.isArray(added) ? added : []) {
+    if (isJsonObject(token) && typeof token.id === "number" && (token.lstrip || token.rstrip || token.single_word)) {
+      ids.add(token.id);
+    }
+  }
+  return ids;
 }
 
 function parseAddedTokens(added: unknown, eos: string, where: string): Map<string, number> {

@@ -18,6 +18,8 @@ export interface Vocabulary {
   readonly tokens: readonly (Uint8Array | null)[];
   /** Ids that are special: never the result of encoding text. */
   readonly special: ReadonlySet<number>;
+  /** Special tokens that, in text, would take white space beside them or be found in some places only; see special_tokens.ts. */
+  readonly strippingSpecial?: ReadonlySet<number>;
   /** Merges in order of rank, three numbers each: left id, right id, id of the result. */
   readonly merges: Int32Array;
   /** The id that ends a document, or null. */

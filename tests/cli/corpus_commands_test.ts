@@ -121,3 +121,14 @@ Deno.test("several workers are refused, and an output folder that cannot be made
     await assert.rejects(data("code/one.py/x"), { name: "UserError", message: /--output_prefix/ });
   });
 });
+
+Deno.test("tokenizer encode takes special tokens for text unless --parse_special", async () => {
+  const encode = async (...more: string[]) =>
+    text(
+      await run(tokenizerEncodeCommand, ["--tokenizer", "gpt2", ...more], {
+        stdin: new Blob(["a<|endoftext|>"]).stream(),
+      }),
+    );
+  assert.equal(await encode(), "64 27 91 437 1659 5239 91 29\n");
+  assert.equal(await encode("--parse_special"), "64 50256\n");
+});

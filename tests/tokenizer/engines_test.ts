@@ -1,0 +1,214 @@
+/** The encoder's two engines give the same ids, whatever the text and however it is handed over. */
+
+import { createEncoder, type Encoder } from "../../src/tokenizer/encoder.ts";
+import { gpt2Vocabulary } from "../../src/tokenizer/gpt2.ts";
+import { PATTERN_NAMES, type PatternName } from "../../src/tokenizer/patterns.ts";
+import { parseTokenizerJson } from "../../src/tokenizer/tokenizer_json.ts";
+import { trainBpe } from "../../src/tokenizer/train.ts";
+import { byteIds, type Vocabulary } from "../../src/tokenizer/vocabulary.ts";
+import { assert } from "../assert.ts";
+import { createRandom, hostileStrings, longPieces } from "./hostile.ts";
+import { projectTexts, sameBytes } from "./oracle.ts";
+
+const utf8 = new TextEncoder();
+const code = await projectTexts();
+
+async function trainedVocabulary(): Promise<Vocabulary> {
+  const directory = await Deno.makeTempDir();
+  try {
+    const documents = (async function* () {
+      for (const text of code) yield await Promise.resolve({ text: utf8.encode(text) });
+    })();
+    await (await trainBpe(documents, { vocabSize: 2048 })).tokenizer.save(directory);
+    return parseTokenizerJson(await Deno.readTextFile(`${directory}/tokenizer.json`), "<|endoftext|>", "trained");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** The merges in an order that no training would give: parts may be merged after what they are part of. */
+function shuffled(vocabulary: Vocabulary): Vocabulary {
+  const random = createRandom(5);
+  const triples = Array.from({ length: 4000 }, (_, rank) => vocabulary.merges.slice(rank * 3, rank * 3 + 3));
+  for (let i = triples.length - 1; i > 0; i--) {
+    const j = random(i + 1);
+    [triples[i], triples[j]] = [triples[j], triples[i]];
+  }
+  return { ...vocabulary, merges: Int32Array.from(triples.flatMap((triple) => [...triple])) };
+}
+
+interface Pair {
+  readonly name: string;
+  readonly wasm: Encoder;
+  readonly script: Encoder;
+}
+
+function pairOf(name: string, vocabulary: Vocabulary, pattern: PatternName): Pair {
+  const tables = { byteToId: byteIds(vocabulary, name), merges: vocabulary.merges, pattern };
+  const wasm = createEncoder(tables);
+  const script = createEncoder(tables, "TypeScript");
+  assert.deepEqual([wasm.engine, script.engine], ["WebAssembly", "TypeScript"]);
+  return { name: `${name}, ${pattern}`, wasm, script };
+}
+
+const vocabularies: [string, Vocabulary][] = [
+  ["gpt2", gpt2Vocabulary()],
+  ["trained", await trainedVocabulary()],
+  ["shuffled", shuffled(gpt2Vocabulary())],
+];
+const pairs = vocabularies.flatMap(([name, vocabulary]) =>
+  PATTERN_NAMES.map((pattern) => pairOf(name, vocabulary, pattern))
+);
+const gpt2 = pairs[0];
+
+function assertSame(pair: Pair, text: Uint8Array, what: () => string): void {
+  const wasm = pair.wasm.encode(text);
+  const script = pair.script.encode(text);
+  if (wasm.length === script.length && wasm.every((id, i) => id === script[i])) return;
+  const at = wasm.findIndex((id, i) => id !== script[i]);
+  assert.fail(`${pair.name}: ${what()}: from id ${at} ${wasm.slice(at, at + 6)}, not ${script.slice(at, at + 6)}`);
+}
+
+for (const pair of pairs) {
+  Deno.test(`both engines agree on code and on hostile strings (${pair.name})`, () => {
+    for (const text of [...code, code.join("")]) assertSame(pair, utf8.encode(text), () => text.slice(0, 80));
+    const strings = hostileStrings(40_000, 11);
+    for (const text of strings) assertSame(pair, utf8.encode(text), () => JSON.stringify(text));
+    assertSame(pair, utf8.encode(strings.join("")), () => "all of them together");
+  });
+
+  Deno.test(`both engines agree on any bytes and on every length of text (${pair.name})`, () => {
+    const random = createRandom(3);
+    const alphabet = [
+      0x20,
+      0x20,
+      0x0a,
+      0x27,
+      0x73,
+      0x6c,
+      0x61,
+      0x5a,
+      0x31,
+      0x2e,
+      0xc3,
+      0xa9,
+      0xe2,
+      0x80,
+      0x83,
+      0xf0,
+      0xff,
+      0,
+    ];
+    for (let length = 0; length < 200; length++) {
+      for (let i = 0; i < 12; i++) {
+        const odd = i % 3 === 0 ? 256 : i % 3 === 1 ? alphabet.length : 10;
+        const bytes = Uint8Array.from({ length }, () => odd === 256 ? random(256) : alphabet[random(odd)]);
+        assertSame(pair, bytes, () => `${bytes}`);
+      }
+    }
+  });
+
+  Deno.test(`both engines agree on pieces around every internal limit (${pair.name})`, () => {
+    for (const length of [7, 8, 9, 14, 15, 16, 17, 62, 63, 64, 65, 128, 129, 255, 256, 257, 4095, 4096, 4097, 20_000]) {
+      for (const [kind, text] of longPieces(length)) {
+        // Twice, so that the second comes from the cache.
+        const bytes = utf8.encode(`x\n${text}\n${text} y`);
+        assertSame(pair, bytes, () => `${kind}, ${length}`);
+      }
+    }
+  });
+}
+
+// What a character is does not depend on the vocabulary.
+for (const pair of pairs.slice(0, 3)) {
+  Deno.test(`both engines agree on every code point alone and between letters, digits and signs (${pair.name})`, () => {
+    let block = "";
+    for (let codePoint = 0; codePoint < 0x110000; codePoint++) {
+      if (codePoint >= 0xd800 && codePoint < 0xe000) continue;
+      const character = String.fromCodePoint(codePoint);
+      if (codePoint < 0x3100) assertSame(pair, utf8.encode(character), () => `U+${codePoint.toString(16)}`);
+      block += `x${character}1 ${character}!${character}\n${character}'s`;
+      if (block.length < 1 << 16 && codePoint < 0x10ffff) continue;
+      assertSame(pair, utf8.encode(block), () => `before U+${codePoint.toString(16)}`);
+      block = "";
+    }
+  });
+}
+
+Deno.test("pieces longer than a window, and windows that end anywhere in a piece, change nothing", () => {
+  const tail = "x = 'é'll 漢字\n\n   12  ";
+  for (const length of [131_000, ...Array.from({ length: 12 }, (_, i) => 131_073 - 2 * i), 400_000]) {
+    const bytes = utf8.encode(" ".repeat(length) + tail.repeat(3));
+    for (const pair of pairs.slice(0, 3)) assertSame(pair, bytes, () => `${length} spaces`);
+    const words = utf8.encode("ab cd".repeat(length / 5).slice(0, length) + tail.repeat(2));
+    for (const pair of pairs.slice(0, 3)) assertSame(pair, words, () => `${length} bytes of words`);
+  }
+});
+
+Deno.test("the cache forgets and finds the right ids again", () => {
+  const random = createRandom(9);
+  // Many different pieces, some of them longer than a key, with more ids than an entry holds; every tenth is a frequent one.
+  const piece = () =>
+    Array.from({ length: 1 + random(random(4) === 0 ? 60 : 12) }, () => String.fromCharCode(97 + random(26)));
+  const frequent = Array.from({ length: 500 }, () => piece().join(""));
+  for (let round = 0; round < 4; round++) {
+    const text = Array.from({ length: 60_000 }, (_, i) => i % 10 === 0 ? frequent[random(500)] : piece().join("")).join(
+      " ",
+    );
+    assertSame(gpt2, utf8.encode(text), () => `round ${round}`);
+  }
+});
+
+for (const engine of ["wasm", "script"] as const) {
+  const encoder = gpt2[engine];
+
+  Deno.test(`encodeInto() writes where it is told, also 16-bit ids, and refuses what has no room (${engine})`, () => {
+    const text = utf8.encode("def f(x):\n    return x\n");
+    const expected = encoder.encode(text);
+    const wide = new Uint32Array(100).fill(7);
+    assert.equal(encoder.encodeInto(text, wide, 10), expected.length);
+    assert.deepEqual(wide.slice(10, 10 + expected.length), expected);
+    assert.ok(wide[9] === 7 && wide[10 + expected.length] === 7);
+    const narrow = new Uint16Array(100);
+    assert.equal(encoder.encodeInto(text, narrow), expected.length);
+    assert.deepEqual(Uint32Array.from(narrow.subarray(0, expected.length)), expected);
+    assert.throws(() => encoder.encodeInto(text, new Uint32Array(text.length + 5), 6), RangeError);
+  });
+
+  Deno.test(`text that was written into the input buffer is encoded there, of any size (${engine})`, () => {
+    const source = code.join("\n");
+    for (const size of [0, 1, 1000, 131_072, 700_000, 3_000_000]) {
+      const text = utf8.encode(source.repeat(Math.ceil((size + 1) / source.length)).slice(0, size)).subarray(0, size);
+      const input = encoder.inputBuffer(size + 10);
+      input.set(text);
+      const ids = new Uint32Array(size + 1);
+      const count = encoder.encodeInto(input.subarray(0, text.length), ids);
+      assert.deepEqual(ids.slice(0, count), encoder.encode(text), `${size} bytes`);
+    }
+    assert.throws(() => encoder.encode(encoder.inputBuffer(100).subarray(1)), /beginning/);
+  });
+
+  Deno.test(`a giant piece takes memory for as long as it is encoded (${engine})`, () => {
+    const text = new Uint8Array(3_000_000).fill(0x61);
+    const before = encoder.inputBuffer(10).buffer.byteLength;
+    const ids = encoder.encode(text);
+    assert.ok(ids.length <= text.length / 4);
+    assert.ok(encoder.inputBuffer(10).buffer.byteLength <= before + (1 << 20));
+    // And everything works as before.
+    assert.deepEqual(encoder.encode(utf8.encode("Hello world")), Uint32Array.of(15496, 995));
+  });
+}
+
+Deno.test("an encoder in WebAssembly is small", () => {
+  assert.ok(gpt2.wasm.inputBuffer(1).buffer.byteLength < 8 << 20);
+});
+
+Deno.test("both engines decode to the text on code and hostile strings", () => {
+  const { tokens } = gpt2Vocabulary();
+  for (const text of [...code.slice(0, 20), ...hostileStrings(500, 13)]) {
+    const bytes = utf8.encode(text);
+    const parts = Array.from(gpt2.wasm.encode(bytes), (id) => tokens[id] ?? new Uint8Array(0));
+    const joined = Uint8Array.from(parts.flatMap((part) => [...part]));
+    assert.ok(sameBytes(joined, bytes), JSON.stringify(text.slice(0, 100)));
+  }
+});

@@ -16,7 +16,7 @@ import { centralDirectory, localHeader, localHeaderBytes } from "./npz_write.ts"
 /** What the writer cannot count itself. */
 export type TokenFileDescription = Pick<
   TokenFileMeta,
-  "tokenizer" | "eos_id" | "append_eos" | "corpus_fingerprint" | "options"
+  "tokenizer" | "eos_id" | "append_eos" | "corpus_fingerprint" | "options" | "corpus"
 >;
 
 /** An unfinished token file. Declared with `using`, it is removed unless it was committed. */

@@ -150,6 +150,7 @@ export function createTokenFileWriter(prefix: string, { vocabSize }: { vocabSize
       text_bytes: textBytes,
       corpus_fingerprint: description.corpus_fingerprint,
       options: description.options,
+      ...(description.corpus ? { corpus: description.corpus } : {}),
     };
     const renamed: string[] = [];
     try {

@@ -49,12 +49,15 @@ export function corpusSummary(report: CorpusReport): string[] {
   if (report.uncheckedZstdFrames > 0) {
     lines.push(`unchecked: ${formatCount(report.uncheckedZstdFrames)} zstd frames carry no checksum`);
   }
+  if (report.uncheckedRowGroups > 0) {
+    lines.push(`unchecked: ${formatCount(report.uncheckedRowGroups)} parquet row groups carry no checksums`);
+  }
   return lines;
 }
 
 /** The counters for `--json`, in underscore spelling. */
 export function corpusCounts(report: CorpusReport): Record<string, number> {
-  const others = ["replacedUndecodable", "unnotedDuplicates", "uncheckedZstdFrames"] as const;
+  const others = ["replacedUndecodable", "unnotedDuplicates", "uncheckedZstdFrames", "uncheckedRowGroups"] as const;
   const count = (name: SkippedName | typeof others[number]) =>
     [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), report[name]] as const;
   return {

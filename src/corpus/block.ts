@@ -32,11 +32,14 @@ export interface FileBlock {
 export interface RowsBlock {
   readonly kind: "rows";
   readonly label: string;
+  /** Whether documents without a path of their own are read, as far as the globs go. */
   readonly namePasses: boolean;
   /** Number of the first row, from 1. */
   readonly row: number;
-  /** UTF-8 as stored; null where the row has no text. */
-  readonly texts: readonly (Uint8Array | null)[];
+  /** The texts, as stored, back to back. */
+  readonly bytes: Uint8Array;
+  /** Bytes of each row's text; -1 where it has none. */
+  readonly lengths: Int32Array;
   readonly paths: readonly (string | null)[];
   readonly languages: readonly (string | null)[];
 }

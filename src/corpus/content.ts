@@ -10,6 +10,7 @@ import { readGzip } from "./gzip.ts";
 import { readLines } from "./jsonl.ts";
 import { type ContentKind, innerName, kindOfName, sniffKind } from "./kinds.ts";
 import { languageOfPath } from "./languages.ts";
+import { readParquet } from "./parquet.ts";
 import type { CorpusReport } from "./report.ts";
 import { readTar } from "./tar.ts";
 import { looksBinary, SAMPLE_BYTES } from "./text.ts";
@@ -88,6 +89,8 @@ async function* readKind(context: ReadContext, item: Item, kind: ContentKind): A
       return yield* readZipItem(context, item);
     case "jsonl":
       return yield* readJsonlItem(context, item);
+    case "parquet":
+      return yield* readParquetItem(context, item);
     case "unsupported":
       if (item.explicit) {
         throw new UserError("this archive format is not read", {
@@ -204,6 +207,27 @@ async function* readJsonlItem(context: ReadContext, item: Item): AsyncGenerator<
   for await (const { bytes, line, offset } of blocks) {
     context.signal?.throwIfAborted();
     yield { kind: "lines", label: item.label, namePasses, bytes, line, offset };
+  }
+}
+
+async function* readParquetItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
+  const { report, filter } = context;
+  if (item.randomAccess === undefined) {
+    const where = { where: item.label, hint: "give the path of an unpacked .parquet file" };
+    return context.damage(new UserError("a parquet file is not read from a stream or out of an archive", where));
+  }
+  report.files++;
+  const namePasses = item.explicit || filter.document(item.name);
+  const rows = readParquet(item.randomAccess, {
+    label: item.label,
+    column: context.jsonKey,
+    maxTextBytes: context.maxDocumentBytes,
+    onDamage: (error) => context.damage(error),
+    onUncheckedRowGroup: () => report.uncheckedRowGroups++,
+  });
+  for await (const block of rows) {
+    context.signal?.throwIfAborted();
+    yield { kind: "rows", label: item.label, namePasses, ...block };
   }
 }
 

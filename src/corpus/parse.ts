@@ -114,14 +114,17 @@ export function createBlockParser(options: ParseOptions = {}): (block: Block) =>
         accept({ text, path: block.label, language: languageOfPath(block.name) }, undecodable);
         break;
       }
-      case "rows":
-        block.texts.forEach((text, i) => {
-          if (text === null) return drop("skippedEmpty");
+      case "rows": {
+        let at = 0;
+        block.lengths.forEach((length, i) => {
+          if (length < 0) return drop("skippedEmpty");
+          const text = block.bytes.subarray(at, at += length);
           const mended = mendUtf8(text);
           const place = { path: block.paths[i], language: block.languages[i] };
           acceptNamed(mended ?? text, mended !== null, place, `${block.label}:${block.row + i}`, block.namePasses);
         });
         break;
+      }
     }
     return { documents, dropped, damaged };
   };

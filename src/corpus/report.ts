@@ -70,6 +70,8 @@ export interface CorpusReport {
   skippedUnsupported: number;
   /** zstd frames without a checksum: their structure and length were checked, their contents could not be. */
   uncheckedZstdFrames: number;
+  /** Row groups of parquet files without checksums: damage to them can go unnoticed. */
+  uncheckedRowGroups: number;
 }
 
 export function createReport(): CorpusReport {
@@ -101,6 +103,7 @@ export function createReport(): CorpusReport {
     skippedSpecial: 0,
     skippedUnsupported: 0,
     uncheckedZstdFrames: 0,
+    uncheckedRowGroups: 0,
   };
 }
 

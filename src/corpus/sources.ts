@@ -125,7 +125,8 @@ async function* readFolder(context: ReadContext, root: string, inflation: Inflat
   const open = async (path: string): Promise<InputFile> => {
     const file = await openInputFile(path, (bytes) => report.bytesRead += bytes, signal);
     try {
-      if (kindOfName(path) !== "zip") await file.prefetch();
+      const kind = kindOfName(path);
+      if (kind !== "zip" && kind !== "parquet") await file.prefetch();
       return file;
     } catch (error) {
       file.close();

@@ -69,7 +69,7 @@ Deno.test("damage: where the container itself is broken, the rest of it is lost,
     ["tail.tar", bytes(tar, "x"), ["first", "second", "third"]],
     ["cut.zip", zipOf([{ name: "a.py", data: "first" }]).subarray(0, -4), []],
     ["count.zip", zipOf([{ name: "a.py", data: "first" }], { count: 2 }), ["first"]],
-    ["cut.tar.zst", zstd(tar).subarray(0, -3), ["first", "second", "third"]],
+    ["cut.tar.zst", zstd(tar).subarray(0, -9), []],
     ["sum.txt.zst", flippedAt(zstd("first"), zstd("first").length - 1), []],
   ];
   for (const [name, file, expected] of cases) {

@@ -49,9 +49,9 @@ export async function* readInputs(
   const sized = measure(inputs, context.filter, sizing.signal).then((total) => report.totalBytes = total, () => {});
   try {
     for (const { path, stat } of inputs) {
-      if (stat === null) yield* readStdin(forInput(context, inflation), stdin ?? Deno.stdin.readable);
+      if (stat === null) yield* readStdin(context, stdin ?? Deno.stdin.readable, inflation);
       else if (stat.isDirectory) yield* readFolder(context, path, inflation);
-      else yield* readFile(forInput(context, inflation), path, path, true);
+      else yield* readFile(context, path, path, true, inflation);
     }
     await sized;
   } finally {
@@ -75,16 +75,14 @@ async function measure(inputs: Input[], filter: Filter, signal: AbortSignal): Pr
   return total;
 }
 
-/** The context for one input, with its own account of what decompression made of it. */
-function forInput(context: ReadContext, inflation: Inflation): ReadContext {
-  const { report } = context;
-  const readBefore = report.bytesRead;
+/** The context for one input, of which `bytesRead()` have been read, with its own account of what decompression made of it. */
+function forInput(context: ReadContext, inflation: Inflation, bytesRead: () => number): ReadContext {
   let inflated = 0;
   return {
     ...context,
     inflated(bytes, label) {
       inflated += bytes;
-      if (inflated <= inflation.bytes || inflated <= inflation.ratio * (report.bytesRead - readBefore)) return;
+      if (inflated <= inflation.bytes || inflated <= inflation.ratio * bytesRead()) return;
       throw new UserError(`it has inflated to more than ${inflation.ratio} times its size: a decompression bomb?`, {
         where: label,
         expected: `at most ${inflation.ratio} times, or ${inflation.bytes} bytes`,
@@ -94,10 +92,25 @@ function forInput(context: ReadContext, inflation: Inflation): ReadContext {
   };
 }
 
-async function* readStdin(context: ReadContext, stream: ReadableStream<Uint8Array>): AsyncGenerator<Block> {
+async function* readStdin(
+  context: ReadContext,
+  stream: ReadableStream<Uint8Array>,
+  inflation: Inflation,
+): AsyncGenerator<Block> {
   context.report.current = "-";
-  const bytes = streamInput(stream, (count) => context.report.bytesRead += count, context.signal);
-  yield* readItem(context, { label: "-", name: "-", reader: createByteReader(bytes), explicit: true, depth: 0 });
+  let bytesRead = 0;
+  const count = (bytes: number): void => {
+    bytesRead += bytes;
+    context.report.bytesRead += bytes;
+  };
+  const bytes = streamInput(stream, count, context.signal);
+  yield* readItem(forInput(context, inflation, () => bytesRead), {
+    label: "-",
+    name: "-",
+    reader: createByteReader(bytes),
+    explicit: true,
+    depth: 0,
+  });
 }
 
 async function* readFile(
@@ -105,6 +118,7 @@ async function* readFile(
   path: string,
   name: string,
   explicit: boolean,
+  inflation: Inflation,
   opened?: InputFile,
 ): AsyncGenerator<Block> {
   const { report, signal } = context;
@@ -112,7 +126,8 @@ async function* readFile(
   const file = opened ?? await openInputFile(path, (bytes) => report.bytesRead += bytes, signal);
   try {
     const reader = createByteReader(file.stream());
-    yield* readItem(context, { label: path, name, reader, explicit, depth: 0, randomAccess: file });
+    const own = forInput(context, inflation, () => file.bytesRead);
+    yield* readItem(own, { label: path, name, reader, explicit, depth: 0, randomAccess: file });
   } finally {
     file.close();
   }
@@ -147,7 +162,7 @@ async function* readFolder(context: ReadContext, root: string, inflation: Inflat
       }
       const head = queue.shift();
       if (head === undefined) return;
-      yield* readFile(forInput(context, inflation), head.found.path, head.found.relative, false, await head.opening);
+      yield* readFile(context, head.found.path, head.found.relative, false, inflation, await head.opening);
     }
   } finally {
     for (const { opening } of queue) await opening.then((file) => file.close(), () => {});

@@ -139,8 +139,9 @@ async function* readTarItem(context: ReadContext, item: Item): AsyncGenerator<Bl
   for await (const member of readTar(item.reader, item.label)) {
     context.signal?.throwIfAborted();
     if (member.kind === "directory") continue;
-    if (member.kind !== "file") countSkipped(context.report, member.kind);
-    else yield* readMember(context, item, member.name, () => member.contents);
+    const verdict = member.kind === "file" ? context.filter.file(member.name) : member.kind;
+    if (verdict === "take") yield* readMember(context, item, member.name, member.contents);
+    else countSkipped(context.report, verdict);
   }
 }
 
@@ -149,23 +150,26 @@ async function* readZipItem(context: ReadContext, item: Item): AsyncGenerator<Bl
   for await (const member of readZip(source, item.label)) {
     context.signal?.throwIfAborted();
     if (member.directory) continue;
-    if (member.link) countSkipped(context.report, "link");
-    else yield* readMember(context, item, member.name, () => counted(context, member.contents(), item.label));
+    const verdict = member.link ? "link" : context.filter.file(member.name);
+    if (verdict === "take") {
+      yield* readMember(context, item, member.name, counted(context, member.contents(), item.label));
+      continue;
+    }
+    try {
+      await member.checkName();
+      countSkipped(context.report, verdict);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      context.damage(error);
+    }
   }
 }
 
-async function* readMember(
-  context: ReadContext,
-  archive: Item,
-  name: string,
-  contents: () => ByteStream,
-): AsyncGenerator<Block> {
-  const verdict = context.filter.file(name);
-  if (verdict !== "take") return countSkipped(context.report, verdict);
-  yield* readItem(context, {
+function readMember(context: ReadContext, archive: Item, name: string, contents: ByteStream): AsyncGenerator<Block> {
+  return readItem(context, {
     label: `${archive.label}/${name}`,
     name,
-    reader: createByteReader(contents()),
+    reader: createByteReader(contents),
     explicit: false,
     depth: archive.depth + 1,
   });

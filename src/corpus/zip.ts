@@ -23,6 +23,8 @@ export interface ZipMember {
   size: number;
   /** The contents, checked; throws FormatError. Need not be read. */
   contents(): ByteStream;
+  /** Holds the name against that in the member's own header: a damaged name must not get a member passed over. */
+  checkName(): Promise<void>;
 }
 
 interface Directory {
@@ -87,6 +89,7 @@ export async function* readZip(source: RandomAccess, label: string): AsyncGenera
       link: unixType === 0xa000,
       size: member.size,
       contents: () => memberContents(source, label, member),
+      checkName: async () => void (await findData(source, label, member)),
     };
   }
   if (reader.offset !== directory.size) {
@@ -119,15 +122,7 @@ async function* memberContents(source: RandomAccess, label: string, member: Memb
   if (member.method !== 0 && member.method !== 8) {
     throw fail(`zip compression method ${member.method}`, at, "0 (stored) or 8 (deflate)", "pack the archive again");
   }
-  const local = await source.readAt(at, 30);
-  const view = viewOf(local);
-  if (local.length < 30 || view.getUint32(0, true) !== 0x04034b50) throw fail("no zip member here", at, "its header");
-  const nameLength = view.getUint16(26, true);
-  const localName = await source.readAt(at + 30, nameLength);
-  if (nameLength !== member.nameBytes.length || localName.some((byte, i) => byte !== member.nameBytes[i])) {
-    throw fail("the zip member has another name in its own header", at, member.name);
-  }
-  const dataAt = at + 30 + nameLength + view.getUint16(28, true);
+  const dataAt = await findData(source, label, member);
   const packed = range(source, dataAt, member.compressedSize, () => fail("the zip archive is cut off", source.size));
   if (member.method === 0 && member.size !== member.compressedSize) {
     throw fail(`a stored member of ${member.compressedSize} bytes`, at, `${member.size} as declared`);
@@ -142,6 +137,21 @@ async function* memberContents(source: RandomAccess, label: string, member: Memb
   }
   if (size !== member.size) throw fail(`${size} bytes`, dataAt, `${member.size} as declared`);
   if (crc !== member.crc) throw fail("CRC-32 mismatch: the zip member is damaged", dataAt);
+}
+
+/** Where a member's data begins, by its own header, which must bear the same name as the directory's entry. */
+async function findData(source: RandomAccess, label: string, member: MemberEntry): Promise<number> {
+  const fail = failures(`${label}/${member.name}`);
+  const at = member.offset;
+  const local = await source.readAt(at, 30);
+  const view = viewOf(local);
+  if (local.length < 30 || view.getUint32(0, true) !== 0x04034b50) throw fail("no zip member here", at, "its header");
+  const nameLength = view.getUint16(26, true);
+  const localName = await source.readAt(at + 30, nameLength);
+  if (nameLength !== member.nameBytes.length || localName.some((byte, i) => byte !== member.nameBytes[i])) {
+    throw fail("the zip member has another name in its own header", at, member.name);
+  }
+  return at + 30 + nameLength + view.getUint16(28, true);
 }
 
 async function* inflateRaw(packed: ByteStream, fail: Failures, at: number): AsyncGenerator<Uint8Array> {

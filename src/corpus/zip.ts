@@ -3,10 +3,10 @@
  * zip64. The central directory is read in pieces, so an archive of millions of members needs no more memory than a
  * small one. Declared sizes and CRC-32 are checked against what comes out; a member never yields more than it declares.
  */
-import { pipeline, Readable } from "node:stream";
-import { crc32, createInflateRaw } from "node:zlib";
-import { FormatError } from "../errors.ts";
+import { crc32 } from "node:zlib";
+import { CodekilnError, FormatError } from "../errors.ts";
 import { type ByteStream, createByteReader } from "./bytes.ts";
+import { createInflater, inflateThroughStream } from "./inflate.ts";
 
 /** Bytes that can be read at any place: a file, or an archive held in memory. */
 export interface RandomAccess {
@@ -155,25 +155,38 @@ async function findData(source: RandomAccess, label: string, member: MemberEntry
 }
 
 async function* inflateRaw(packed: ByteStream, fail: Failures, at: number): AsyncGenerator<Uint8Array> {
-  const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES / 4 });
-  let sourceError: { error: unknown } | null = null;
-  async function* guarded(): AsyncGenerator<Uint8Array> {
+  const broken = (error: unknown, place: number): FormatError =>
+    fail(`damaged deflate data: ${error instanceof Error ? error.message : error}`, place);
+  const inflater = createInflater("raw");
+  if (inflater === null) {
+    let decoded = 0;
     try {
-      yield* packed;
+      yield* inflateThroughStream("raw", packed, (bytes) => decoded = bytes);
     } catch (error) {
-      sourceError = { error };
-      throw error;
+      if (error instanceof CodekilnError || error instanceof DOMException) throw error;
+      throw broken(error, at + decoded);
     }
+    return;
   }
-  pipeline(Readable.from(guarded(), { objectMode: true, highWaterMark: 1 }), inflate, () => {});
+  let place = at;
   try {
-    for await (const chunk of inflate) yield chunk as Uint8Array;
-  } catch (error) {
-    const fromSource = sourceError as { error: unknown } | null;
-    if (fromSource !== null) throw fromSource.error;
-    throw fail(`damaged deflate data: ${error instanceof Error ? error.message : error}`, at + inflate.bytesWritten);
+    for await (const chunk of packed) {
+      let left: number;
+      try {
+        left = yield* inflater.push(chunk);
+      } catch (error) {
+        throw broken(error, place);
+      }
+      place += chunk.length;
+      if (left > 0) throw fail(`${left} bytes after the end of the deflate data`, place - left);
+    }
+    try {
+      inflater.finish();
+    } catch (error) {
+      throw broken(error, place);
+    }
   } finally {
-    inflate.destroy();
+    inflater.close();
   }
 }
 

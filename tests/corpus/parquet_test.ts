@@ -6,7 +6,6 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { FormatError, UserError } from "../../src/errors.ts";
 import {
   bitFlips,
-  bytes,
   collect,
   collectFile,
   failure,

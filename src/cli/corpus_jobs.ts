@@ -8,28 +8,26 @@ import type { TokenFileMeta } from "../dataset/meta.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type BpeTraining, trainBpe } from "../tokenizer/train.ts";
 import type { CommandContext } from "./command.ts";
+import { corpusCounts } from "./corpus_summary.ts";
 import { formatCount, startProgress, stderrProgressOutput } from "./progress.ts";
-
-/** What to read; the values of `readingOptions`. */
-export interface Reading {
-  readonly input: readonly string[];
-  readonly include: readonly string[];
-  readonly exclude: readonly string[];
-  readonly json_key: string;
-  readonly min_doc_length: number;
-}
+import { corpusOptions, type Reading } from "./reading_options.ts";
 
 type Outside = Pick<CommandContext, "signal" | "note"> & { readonly stdin?: CommandContext["stdin"] };
 
+/** Of the damage that `--on_error skip` leaves out, so many are told one by one. */
+const TOLD_DAMAGE = 20;
+
 function openCorpus(reading: Reading, outside: Outside, onProgress: (report: CorpusReport) => void) {
+  let told = 0;
   return readCorpus(reading.input, {
-    include: reading.include,
-    exclude: reading.exclude,
-    jsonKey: reading.json_key,
-    minDocLength: reading.min_doc_length,
+    ...corpusOptions(reading),
     stdin: reading.input.includes("-") ? outside.stdin : undefined,
     signal: outside.signal,
     onProgress,
+    onDamage(what) {
+      if (++told <= TOLD_DAMAGE) outside.note(`left out, damaged: ${what}`);
+      else if (told === TOLD_DAMAGE + 1) outside.note("left out, damaged: more, which are only counted");
+    },
   });
 }
 
@@ -102,6 +100,7 @@ export async function writeTokens(
     signal: outside.signal,
     onProgress: (built) => tokens = built.tokens,
     options: { ...reading },
+    corpus: () => ({ ...corpusCounts(report), languages: report.languages }),
   });
   progress.update(report.bytesRead, { extra: `${formatCount(meta.tokens)} tokens` });
   progress.finish();

@@ -5,15 +5,23 @@ import { formatBytes, formatCount } from "./progress.ts";
 
 /** The counters of what was left out, with the words for them. */
 const skipped = {
-  skippedEmpty: "empty",
-  skippedShort: "too short",
-  skippedUndecodable: "not decodable",
-  skippedHidden: "hidden",
-  skippedBinary: "binary",
   skippedFiltered: "not matching",
+  skippedHidden: "hidden",
   skippedLinks: "links",
   skippedSpecial: "not regular files",
   skippedUnsupported: "archives of unknown formats",
+  skippedBinary: "binary",
+  skippedDamaged: "damaged",
+  skippedUndecodable: "not decodable",
+  skippedEmpty: "empty",
+  skippedShort: "too short",
+  skippedLanguage: "in other languages",
+  skippedTooLarge: "too large",
+  skippedLongLines: "with long lines",
+  skippedNonText: "not text enough",
+  skippedGenerated: "generated",
+  skippedMinified: "minified",
+  skippedDuplicates: "duplicates",
 } as const satisfies Partial<Record<keyof CorpusReport, string>>;
 
 type SkippedName = keyof typeof skipped;
@@ -32,20 +40,30 @@ export function corpusSummary(report: CorpusReport): string[] {
   if (report.replacedUndecodable > 0) {
     lines.push(`mended: ${formatCount(report.replacedUndecodable)} documents had undecodable bytes, now U+FFFD`);
   }
+  if (report.unnotedDuplicates > 0) {
+    lines.push(
+      `not remembered: ${formatCount(report.unnotedDuplicates)} documents, whose later copies were kept; ` +
+        "give --deduplicate_memory more",
+    );
+  }
   if (report.uncheckedZstdFrames > 0) {
     lines.push(`unchecked: ${formatCount(report.uncheckedZstdFrames)} zstd frames carry no checksum`);
+  }
+  if (report.uncheckedRowGroups > 0) {
+    lines.push(`unchecked: ${formatCount(report.uncheckedRowGroups)} parquet row groups carry no checksums`);
   }
   return lines;
 }
 
 /** The counters for `--json`, in underscore spelling. */
 export function corpusCounts(report: CorpusReport): Record<string, number> {
-  const count = (name: SkippedName | "replacedUndecodable" | "uncheckedZstdFrames") =>
+  const others = ["replacedUndecodable", "unnotedDuplicates", "uncheckedZstdFrames", "uncheckedRowGroups"] as const;
+  const count = (name: SkippedName | typeof others[number]) =>
     [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), report[name]] as const;
   return {
     files_read: report.files,
     documents: report.documents,
     text_bytes: report.textBytes,
-    ...Object.fromEntries([...skippedNames.map(count), count("replacedUndecodable"), count("uncheckedZstdFrames")]),
+    ...Object.fromEntries([...skippedNames, ...others].map(count)),
   };
 }

@@ -11,8 +11,9 @@ import { UserError } from "../errors.ts";
 import { tokenFilePaths } from "../dataset/meta.ts";
 import { loadTokenizer } from "../tokenizer/load.ts";
 import type { CommandContext } from "./command.ts";
-import { learnVocabulary, type Reading, writeTokens } from "./corpus_jobs.ts";
+import { learnVocabulary, writeTokens } from "./corpus_jobs.ts";
 import { formatBytes, formatCount, formatDuration } from "./progress.ts";
+import { readingOf } from "./reading_options.ts";
 import type { TrainOptions } from "./train_options.ts";
 import { trainWithReports } from "./train_reports.ts";
 import { writeContinuations } from "./write_continuations.ts";
@@ -69,7 +70,7 @@ export async function runQuickstart(options: TrainOptions, context: CommandConte
     const corpus = await context.quickstartCorpus();
     context.note("quickstart: learning from source code in npm packages:");
     for (const source of corpus.sources) context.note(`  ${source}`);
-    const reading: Reading = { ...corpus, json_key: "text", min_doc_length: 10 };
+    const reading = readingOf(corpus);
     await Deno.mkdir(data, { recursive: true });
     if (!await exists(`${tokenizer}/tokenizer.json`)) {
       await learnVocabulary(reading, { vocabSize: VOCAB_SIZE, output: tokenizer }, context);

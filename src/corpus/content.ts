@@ -1,21 +1,19 @@
 /**
- * From one input to documents: peels compression, opens archives, splits jsonl, decodes text. Recursive, because
- * formats stack: a .tar.zst may hold a .jsonl.gz.
- *
- * Documents travel in small batches (what one chunk or one file gave), which costs far fewer turns of the event loop
- * than one by one.
+ * From one input to blocks: peels compression, opens archives, cuts jsonl into lines. Recursive, because formats stack:
+ * a .tar.zst may hold a .jsonl.gz. What is in the blocks is parsed later (parse.ts), perhaps by other threads.
  */
 import { FormatError, UserError } from "../errors.ts";
+import type { Block } from "./block.ts";
 import { type ByteReader, type ByteStream, createByteReader } from "./bytes.ts";
-import type { Document } from "./document.ts";
 import type { Filter, Verdict } from "./filter.ts";
 import { readGzip } from "./gzip.ts";
-import { readJsonl } from "./jsonl.ts";
+import { readLines } from "./jsonl.ts";
 import { type ContentKind, innerName, kindOfName, sniffKind } from "./kinds.ts";
 import { languageOfPath } from "./languages.ts";
+import { readParquet } from "./parquet.ts";
 import type { CorpusReport } from "./report.ts";
 import { readTar } from "./tar.ts";
-import { decodeText, hasMoreCharacters, looksBinary, SAMPLE_BYTES } from "./text.ts";
+import { looksBinary, SAMPLE_BYTES } from "./text.ts";
 import { type RandomAccess, readZip } from "./zip.ts";
 import { readZstd } from "./zstd.ts";
 import type { ZstdDecoder } from "./zstd_decoders.ts";
@@ -25,11 +23,18 @@ export interface ReadContext {
   report: CorpusReport;
   filter: Filter;
   jsonKey: string;
-  minDocLength: number;
   maxDocumentBytes: number;
-  undecodable: "replace" | "skip";
+  /** Largest file that is taken, bytes. */
+  maxFileSize: number;
   decoder: ZstdDecoder;
   signal: AbortSignal | undefined;
+  /**
+   * Throws the error, or, where damage is to be left out, counts and tells it and returns.
+   * @param lost What is lost besides the place of the error, in words.
+   */
+  damage(error: FormatError | UserError, lost?: string): void;
+  /** To be told of bytes that came out of a decompressor. @throws UserError for a decompression bomb. */
+  inflated(bytes: number, label: string): void;
 }
 
 /** A stream of bytes with the names it goes by. */
@@ -49,44 +54,55 @@ export interface Item {
 
 const MAX_DEPTH = 8;
 
-/** The documents of one input. Closes the item's reader. */
-export async function* readItem(context: ReadContext, item: Item): AsyncGenerator<Document[]> {
+/** The blocks of one input. Closes the item's reader. */
+export async function* readItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
+  let kind: ContentKind | null = null;
   try {
     if (item.depth > MAX_DEPTH) {
       throw new FormatError(`containers within containers, more than ${MAX_DEPTH} deep`, { where: item.label });
     }
-    switch (await kindOfItem(context, item)) {
-      case "gzip":
-        return yield* readItem(context, peeled(item, readGzip(item.reader, item.label)));
-      case "zstd": {
-        const bytes = readZstd(item.reader, {
-          label: item.label,
-          decoder: context.decoder,
-          onUncheckedFrame: () => context.report.uncheckedZstdFrames++,
-        });
-        return yield* readItem(context, peeled(item, bytes));
-      }
-      case "tar":
-        return yield* readTarItem(context, item);
-      case "zip":
-        return yield* readZipItem(context, item);
-      case "jsonl":
-        return yield* readJsonlItem(context, item);
-      case "unsupported":
-        if (item.explicit) {
-          throw new UserError("this archive format is not read", {
-            where: item.label,
-            expected: ".zip, .tar, .gz or .zst",
-            hint: "unpack it, or compress it again as .zst",
-          });
-        }
-        context.report.skippedUnsupported++;
-        return;
-      case "text":
-        return yield* readTextItem(context, item);
-    }
+    kind = await kindOfItem(context, item);
+    yield* readKind(context, item, kind);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    context.damage(error, kind === null || kind === "text" ? undefined : `the rest of ${item.label}`);
   } finally {
     await item.reader.close();
+  }
+}
+
+async function* readKind(context: ReadContext, item: Item, kind: ContentKind): AsyncGenerator<Block> {
+  switch (kind) {
+    case "gzip":
+      return yield* readItem(context, peeled(context, item, readGzip(item.reader, item.label)));
+    case "zstd": {
+      const bytes = readZstd(item.reader, {
+        label: item.label,
+        decoder: context.decoder,
+        onUncheckedFrame: () => context.report.uncheckedZstdFrames++,
+      });
+      return yield* readItem(context, peeled(context, item, bytes));
+    }
+    case "tar":
+      return yield* readTarItem(context, item);
+    case "zip":
+      return yield* readZipItem(context, item);
+    case "jsonl":
+      return yield* readJsonlItem(context, item);
+    case "parquet":
+      return yield* readParquetItem(context, item);
+    case "unsupported":
+      if (item.explicit) {
+        throw new UserError("this archive format is not read", {
+          where: item.label,
+          expected: ".zip, .tar, .gz or .zst",
+          hint: "unpack it, or compress it again as .zst",
+        });
+      }
+      context.report.skippedUnsupported++;
+      return;
+    case "text":
+      return yield* readTextItem(context, item);
   }
 }
 
@@ -96,9 +112,18 @@ async function kindOfItem(context: ReadContext, item: Item): Promise<ContentKind
   return await sniffKind(item.reader, context.jsonKey, languageOfPath(item.name) === null);
 }
 
-function peeled(item: Item, bytes: ByteStream): Item {
+function peeled(context: ReadContext, item: Item, bytes: ByteStream): Item {
   const { label, name, explicit, depth } = item;
-  return { label, name: innerName(name), explicit, depth: depth + 1, reader: createByteReader(bytes) };
+  const reader = createByteReader(counted(context, bytes, label));
+  return { label, name: innerName(name), explicit, depth: depth + 1, reader };
+}
+
+/** The bytes of a decompressor, counted against decompression bombs. */
+async function* counted(context: ReadContext, bytes: ByteStream, label: string): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bytes) {
+    context.inflated(chunk.length, label);
+    yield chunk;
+  }
 }
 
 /** Counts an entry that is not taken. */
@@ -110,37 +135,41 @@ export function countSkipped(report: CorpusReport, why: Exclude<Verdict, "take">
   else report.skippedUnsupported++;
 }
 
-async function* readTarItem(context: ReadContext, item: Item): AsyncGenerator<Document[]> {
+async function* readTarItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
   for await (const member of readTar(item.reader, item.label)) {
     context.signal?.throwIfAborted();
     if (member.kind === "directory") continue;
-    if (member.kind !== "file") countSkipped(context.report, member.kind);
-    else yield* readMember(context, item, member.name, () => member.contents);
+    const verdict = member.kind === "file" ? context.filter.file(member.name) : member.kind;
+    if (verdict === "take") yield* readMember(context, item, member.name, member.contents);
+    else countSkipped(context.report, verdict);
   }
 }
 
-async function* readZipItem(context: ReadContext, item: Item): AsyncGenerator<Document[]> {
+async function* readZipItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
   const source = item.randomAccess ?? await heldInMemory(context, item);
   for await (const member of readZip(source, item.label)) {
     context.signal?.throwIfAborted();
     if (member.directory) continue;
-    if (member.link) countSkipped(context.report, "link");
-    else yield* readMember(context, item, member.name, () => member.contents());
+    const verdict = member.link ? "link" : context.filter.file(member.name);
+    if (verdict === "take") {
+      yield* readMember(context, item, member.name, counted(context, member.contents(), item.label));
+      continue;
+    }
+    try {
+      await member.checkName();
+      countSkipped(context.report, verdict);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      context.damage(error);
+    }
   }
 }
 
-async function* readMember(
-  context: ReadContext,
-  archive: Item,
-  name: string,
-  contents: () => ByteStream,
-): AsyncGenerator<Document[]> {
-  const verdict = context.filter.file(name);
-  if (verdict !== "take") return countSkipped(context.report, verdict);
-  yield* readItem(context, {
+function readMember(context: ReadContext, archive: Item, name: string, contents: ByteStream): AsyncGenerator<Block> {
+  return readItem(context, {
     label: `${archive.label}/${name}`,
     name,
-    reader: createByteReader(contents()),
+    reader: createByteReader(contents),
     explicit: false,
     depth: archive.depth + 1,
   });
@@ -151,90 +180,84 @@ async function heldInMemory(context: ReadContext, item: Item): Promise<RandomAcc
   if (item.label === "-") {
     throw new UserError("a zip archive cannot be read from standard input", { hint: "give its path instead of -" });
   }
-  const bytes = await readWhole(context, item, "unpack it first: a zip archive inside another container is held whole");
+  const bytes = await item.reader.read(context.maxDocumentBytes + 1);
+  if (bytes.length > context.maxDocumentBytes) {
+    const hint = "unpack it first: a zip archive inside another container is held whole";
+    throw tooLarge(context, item.label, hint);
+  }
   return {
     size: bytes.length,
     readAt: (offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)),
   };
 }
 
-async function readWhole(context: ReadContext, item: Item, hint: string): Promise<Uint8Array> {
-  const bytes = await item.reader.read(context.maxDocumentBytes + 1);
-  if (bytes.length > context.maxDocumentBytes) {
-    throw new UserError(`more than ${context.maxDocumentBytes} bytes`, {
-      where: item.label,
-      expected: "a document of at most that size",
-      hint,
-    });
-  }
-  return bytes;
+function tooLarge(context: ReadContext, where: string, hint: string): UserError {
+  return new UserError(`more than ${context.maxDocumentBytes} bytes`, {
+    where,
+    expected: "a document of at most that size",
+    hint,
+  });
 }
 
-async function* readJsonlItem(context: ReadContext, item: Item): AsyncGenerator<Document[]> {
+async function* readJsonlItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
   const { report, filter } = context;
   report.files++;
   const namePasses = item.explicit || filter.document(item.name);
-  const lines = readJsonl(item.reader, {
+  const blocks = readLines(item.reader, {
     label: item.label,
-    key: context.jsonKey,
     maxLineBytes: context.maxDocumentBytes,
-    onBlankLine: () => report.skippedEmpty++,
+    onDamage: (error) => context.damage(error),
   });
-  for await (const batch of lines) {
+  for await (const { bytes, line, offset } of blocks) {
     context.signal?.throwIfAborted();
-    const documents: Document[] = [];
-    for (const { line, text, undecodable, path, language } of batch) {
-      if (path === null ? !namePasses : !filter.document(path)) {
-        report.skippedFiltered++;
-        continue;
-      }
-      const document: Document = {
-        text,
-        path: path ?? `${item.label}:${line}`,
-        language: language ?? (path === null ? null : languageOfPath(path)),
-      };
-      if (accept(context, document, undecodable)) documents.push(document);
-    }
-    if (documents.length > 0) yield documents;
+    yield { kind: "lines", label: item.label, namePasses, bytes, line, offset };
   }
 }
 
-async function* readTextItem(context: ReadContext, item: Item): AsyncGenerator<Document[]> {
-  const sample = await item.reader.peek(SAMPLE_BYTES);
+async function* readParquetItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
+  const { report, filter } = context;
+  if (item.randomAccess === undefined) {
+    const where = { where: item.label, hint: "give the path of an unpacked .parquet file" };
+    return context.damage(new UserError("a parquet file is not read from a stream or out of an archive", where));
+  }
+  report.files++;
+  const namePasses = item.explicit || filter.document(item.name);
+  const rows = readParquet(item.randomAccess, {
+    label: item.label,
+    column: context.jsonKey,
+    maxTextBytes: context.maxDocumentBytes,
+    onDamage: (error) => context.damage(error),
+    onUncheckedRowGroup: () => report.uncheckedRowGroups++,
+  });
+  for await (const block of rows) {
+    context.signal?.throwIfAborted();
+    yield { kind: "rows", label: item.label, namePasses, ...block };
+  }
+}
+
+async function* readTextItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
+  const { label, name, reader, depth, explicit } = item;
+  // Damage can hide in what is passed over: the container's checks must see the rest of it.
+  const passOver = async (): Promise<void> => {
+    if (depth > 0) await reader.skip(Infinity);
+  };
+  const sample = await reader.peek(SAMPLE_BYTES);
   if (looksBinary(sample)) {
-    // Damage can make text look binary: let the container's checks see the rest before this is passed over.
-    if (item.depth > 0) await item.reader.skip(Infinity);
-    if (item.explicit) {
-      throw new UserError("this is not text", { where: item.label, expected: "UTF-8 or UTF-16 text, or an archive" });
+    await passOver();
+    if (explicit) {
+      throw new UserError("this is not text", { where: label, expected: "UTF-8 or UTF-16 text, or an archive" });
     }
     context.report.skippedBinary++;
     return;
   }
   context.report.files++;
-  const hint = "leave it out with --exclude, or split it into jsonl with one document a line";
-  const { text, undecodable } = decodeText(await readWhole(context, item, hint));
-  const document: Document = { text, path: item.label, language: languageOfPath(item.name) };
-  if (accept(context, document, undecodable)) yield [document];
-}
-
-/** Whether a document is given out; counts it either way. */
-function accept(context: ReadContext, document: Document, undecodable: boolean): boolean {
-  const { report } = context;
-  const { text } = document;
-  if (text.length === 0) report.skippedEmpty++;
-  else if (!hasMoreCharacters(text, context.minDocLength)) report.skippedShort++;
-  else if (undecodable && context.undecodable === "skip") report.skippedUndecodable++;
+  const limit = Math.min(context.maxDocumentBytes, context.maxFileSize);
+  const bytes = await reader.read(limit + 1);
+  if (bytes.length <= limit) return yield { kind: "file", label, name, bytes };
+  await passOver();
+  if (context.maxFileSize <= context.maxDocumentBytes) context.report.skippedTooLarge++;
   else {
-    if (undecodable) report.replacedUndecodable++;
-    report.documents++;
-    report.textBytes += text.length;
-    const language = document.language ?? "unknown";
-    const counts = Object.hasOwn(report.languages, language)
-      ? report.languages[language]
-      : (report.languages[language] = { documents: 0, bytes: 0 });
-    counts.documents++;
-    counts.bytes += text.length;
-    return true;
+    const hint = "leave it out with --exclude or --max_file_size, or split it into jsonl with one document a line";
+    context.damage(tooLarge(context, label, hint));
   }
-  return false;
 }

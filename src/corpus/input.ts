@@ -9,6 +9,8 @@ const CHUNK_BYTES = 256 * 1024;
 export interface InputFile extends RandomAccess {
   /** The bytes from the start, up to the size that the file had when it was opened. */
   stream(): ByteStream;
+  /** Bytes read so far, of those that count (no more than `size`). */
+  readonly bytesRead: number;
   /** Reads the first chunk ahead of `stream()`. */
   prefetch(): Promise<void>;
   close(): void;
@@ -64,6 +66,9 @@ export async function openInputFile(path: string, count: ByteCounter, signal?: A
 
   return {
     size,
+    get bytesRead() {
+      return counted;
+    },
     async prefetch() {
       first = await nextChunk();
     },

@@ -1,124 +1,91 @@
-/**
- * JSON Lines: one object per line, its text under one key. Lines are split on bytes and parsed one by one.
- */
+/** JSON Lines, one object a line: cuts a stream into blocks of whole lines. What is in them is parsed in lines.ts. */
 import { FormatError } from "../errors.ts";
 import { type ByteReader, concatBytes } from "./bytes.ts";
-import { normaliseLanguage } from "./languages.ts";
-import { decodeText } from "./text.ts";
 
-/** One line: the text and what the line says of it. */
-export interface JsonlLine {
-  /** From 1. */
-  line: number;
-  text: Uint8Array;
-  /** Whether the line was not valid UTF-8, or its text held lone surrogates, and U+FFFD stands in those places. */
-  undecodable: boolean;
-  /** The fields `repo` and `path`, joined, where the line has a `path`. */
-  path: string | null;
-  /** The field `lang` or `language`. */
-  language: string | null;
+/** Whole lines with their ends; the last line of a stream may have none. */
+export interface Lines {
+  readonly bytes: Uint8Array;
+  /** Number of the first line, from 1. */
+  readonly line: number;
+  /** Place of the first byte in the stream. */
+  readonly offset: number;
 }
 
 export interface JsonlOptions {
   /** Name of the file in errors. */
   label: string;
-  /** Key of the text. */
-  key: string;
   /** Longest line, bytes. */
   maxLineBytes: number;
-  onBlankLine: () => void;
+  /** Told of a line that is too long; where this returns, the line is left out. */
+  onDamage: (error: FormatError) => void;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const NEWLINE = 10;
+
+/** The error for a line that is too long. */
+export function lineTooLong(label: string, line: number, offset: number, maxLineBytes: number): FormatError {
+  return new FormatError(`a line of more than ${maxLineBytes} bytes`, {
+    where: `${label}:${line}, byte ${offset}`,
+    hint: "is this a jsonl file, one document a line?",
+  });
+}
 
 /**
- * The lines of a jsonl stream, as many at a time as came with one chunk.
- * @throws FormatError naming label, line and byte offset (of the uncompressed data).
+ * The lines of a jsonl stream, as many at a time as end in one chunk. Memory: the longest line, and a chunk.
+ * @throws what `onDamage` throws.
  */
-export async function* readJsonl(reader: ByteReader, options: JsonlOptions): AsyncGenerator<JsonlLine[]> {
-  let line = 0;
-  let lineStart = reader.offset;
+export async function* readLines(reader: ByteReader, options: JsonlOptions): AsyncGenerator<Lines> {
+  let line = 1;
+  let offset = reader.offset;
   let parts: Uint8Array[] = [];
   let partBytes = 0;
-  const take = (end: Uint8Array, into: JsonlLine[]): void => {
-    line++;
-    let bytes = end;
-    if (parts.length > 0) {
-      parts.push(end);
-      bytes = concatBytes(parts);
-      parts = [];
-      partBytes = 0;
-    }
-    if (bytes.length > options.maxLineBytes) throw tooLong();
-    const parsed = parseLine(bytes, line, lineStart, options);
-    if (parsed === null) options.onBlankLine();
-    else into.push(parsed);
-    lineStart += bytes.length + 1;
+  let discarding = false;
+
+  const carry = (part: Uint8Array): void => {
+    if (part.length === 0) return;
+    partBytes += part.length;
+    if (!discarding) parts.push(part);
+    if (partBytes <= options.maxLineBytes || discarding) return;
+    options.onDamage(lineTooLong(options.label, line, offset, options.maxLineBytes));
+    parts = [];
+    discarding = true;
   };
-  const tooLong = (): FormatError =>
-    new FormatError(`a line of more than ${options.maxLineBytes} bytes`, {
-      where: `${options.label}:${Math.max(1, line)}, byte ${lineStart}`,
-      hint: "is this a jsonl file, one document a line?",
-    });
+  const skipDiscarded = (bytes: number): void => {
+    line++;
+    offset += bytes;
+    partBytes = 0;
+    discarding = false;
+  };
+  const take = (end: Uint8Array): Lines => {
+    const bytes = parts.length > 0 ? concatBytes([...parts, end]) : end;
+    const lines = { bytes, line, offset };
+    line += countNewlines(end);
+    offset += bytes.length;
+    parts = [];
+    partBytes = 0;
+    return lines;
+  };
 
   for (let chunk = await reader.chunk(); chunk !== null; chunk = await reader.chunk()) {
-    const lines: JsonlLine[] = [];
-    let at = 0;
-    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, at)) {
-      take(chunk.subarray(at, end), lines);
-      at = end + 1;
-    }
-    if (at < chunk.length) {
-      partBytes += chunk.length - at;
-      parts.push(chunk.subarray(at));
-      if (partBytes > options.maxLineBytes) {
-        line++;
-        throw tooLong();
+    let from = 0;
+    if (discarding) {
+      const newline = chunk.indexOf(NEWLINE);
+      if (newline < 0) {
+        partBytes += chunk.length;
+        continue;
       }
+      from = newline + 1;
+      skipDiscarded(partBytes + from);
     }
-    if (lines.length > 0) yield lines;
+    const end = chunk.lastIndexOf(NEWLINE) + 1;
+    if (end > from) yield take(chunk.subarray(from, end));
+    carry(chunk.subarray(Math.max(from, end)));
   }
-  if (partBytes > 0) {
-    const lines: JsonlLine[] = [];
-    take(new Uint8Array(0), lines);
-    yield lines;
-  }
+  if (parts.length > 0) yield take(new Uint8Array(0));
 }
 
-function parseLine(bytes: Uint8Array, line: number, offset: number, options: JsonlOptions): JsonlLine | null {
-  if (bytes.every((byte) => byte === 32 || byte === 9 || byte === 13)) return null;
-  const fail = (what: string, expected: string, hint?: string): FormatError =>
-    new FormatError(what, { where: `${options.label}:${line}, byte ${offset}`, expected, hint });
-  const decoded = decodeText(bytes);
-  let value: unknown;
-  try {
-    value = JSON.parse(decoder.decode(decoded.text));
-  } catch (error) {
-    throw fail(`not JSON: ${error instanceof Error ? error.message : error}`, "one JSON object per line");
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw fail("the line is not a JSON object", "one JSON object per line");
-  }
-  const fields = value as Record<string, unknown>;
-  const text = Object.hasOwn(fields, options.key) ? fields[options.key] : undefined;
-  if (typeof text !== "string") {
-    const keys = Object.keys(fields).slice(0, 10).map((key) => `"${key.slice(0, 40)}"`).join(", ");
-    const what = text === undefined ? `no key "${options.key}"` : `the key "${options.key}" holds no text`;
-    throw fail(what, "a string", `the line has ${keys || "no keys"}; choose the key with --json_key`);
-  }
-  const own = (key: string): string | null => {
-    const field = Object.hasOwn(fields, key) ? fields[key] : null;
-    return typeof field === "string" && field !== "" ? field : null;
-  };
-  const path = own("path");
-  const repository = own("repo");
-  const language = own("lang") ?? own("language");
-  return {
-    line,
-    text: encoder.encode(text),
-    undecodable: decoded.undecodable || !text.isWellFormed(),
-    path: path !== null && repository !== null ? `${repository}/${path}` : path,
-    language: language === null ? null : normaliseLanguage(language),
-  };
+function countNewlines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count++;
+  return count;
 }

@@ -1,11 +1,12 @@
 /** What an input is: by its name, and, for one that is named by itself, by its first bytes. */
 import type { ByteReader } from "./bytes.ts";
 import { isGzipMagic } from "./gzip.ts";
+import { isParquetMagic } from "./parquet.ts";
 import { isTarHeader } from "./tar.ts";
 import { isZipMagic } from "./zip.ts";
 import { isZstdMagic } from "./zstd.ts";
 
-export type ContentKind = "gzip" | "zstd" | "zip" | "tar" | "jsonl" | "unsupported" | "text";
+export type ContentKind = "gzip" | "zstd" | "zip" | "tar" | "jsonl" | "parquet" | "unsupported" | "text";
 
 const KINDS: Record<string, ContentKind> = {
   gz: "gzip",
@@ -17,6 +18,7 @@ const KINDS: Record<string, ContentKind> = {
   tar: "tar",
   jsonl: "jsonl",
   ndjson: "jsonl",
+  parquet: "parquet",
   "7z": "unsupported",
   bz2: "unsupported",
   br: "unsupported",
@@ -75,6 +77,7 @@ export async function sniffKind(reader: ByteReader, jsonKey: string, mayBeJsonl:
   if (isZstdMagic(head)) return "zstd";
   if (isZipMagic(head)) return "zip";
   if (isTarHeader(head)) return "tar";
+  if (isParquetMagic(head)) return "parquet";
   if (UNSUPPORTED_MAGIC.some((magic) => magic.every((byte, i) => head[i] === byte))) return "unsupported";
   if (!mayBeJsonl || head[0] !== 0x7b) return "text";
   const sample = await reader.peek(JSON_SAMPLE_BYTES);

@@ -3,38 +3,43 @@
  *
  * Order is fixed by the inputs alone: the paths as given, folders in name order, archives and jsonl in their own order.
  * Memory is bounded by the largest document (`maxDocumentBytes`), not by the corpus. Any damage to the data is an error
- * that names file and byte offset; whatever is left out by rule is counted in the report.
+ * that names file and byte offset, or is left out, counted and told; whatever is left out by rule is counted.
+ *
+ * Three steps make it: `readBlocks` cuts the inputs into blocks, a block parser (parse.ts) makes documents of each, in
+ * any thread, and a gate decides, in order, which are given out.
  */
-import { UserError } from "../errors.ts";
-import { createByteReader } from "./bytes.ts";
-import { countSkipped, type ReadContext, readItem } from "./content.ts";
+import type { FormatError, UserError } from "../errors.ts";
+import type { Block } from "./block.ts";
+import type { ReadContext } from "./content.ts";
+import { createDeduplicator } from "./deduplicate.ts";
 import type { Document } from "./document.ts";
-import { createFilter, type Filter } from "./filter.ts";
-import { type FoundFile, walkFolder } from "./folder.ts";
-import { inputError, type InputFile, openInputFile, streamInput } from "./input.ts";
-import { kindOfName } from "./kinds.ts";
+import { createFilter } from "./filter.ts";
+import { createBlockParser, createGate, DEFAULT_MAX_DOCUMENT_BYTES, type Gate, type ParseOptions } from "./parse.ts";
 import { type CorpusReport, createReport } from "./report.ts";
+import { readInputs } from "./sources.ts";
 import type { ZstdDecoder } from "./zstd_decoders.ts";
 
-export interface ReadCorpusOptions {
-  /** Globs: of what is found in folders, archives and jsonl `path` fields, only matches are read. A file that is named
-   * by itself is always read. Archives and jsonl files need not match; what is in them does. */
-  include?: readonly string[];
-  /** Globs of what is left out of folders and archives; wins over `include`. */
-  exclude?: readonly string[];
-  /** Key of the text in jsonl lines; default `text`. */
-  jsonKey?: string;
-  /** Documents of this many characters (code points) or fewer are left out; default 10. Empty ones always are. */
-  minDocLength?: number;
-  /** Longest document (and jsonl line), bytes; a longer one is an error. Default 256 MiB. */
-  maxDocumentBytes?: number;
-  /** What happens to documents that are not valid in their encoding: U+FFFD in those places (default), or left out. */
-  undecodable?: "replace" | "skip";
+/**
+ * What is read, and what of it is left out.
+ *
+ * `include` and `exclude` here also choose files: of what is found in folders and archives, only matches are read. A file
+ * that is named by itself is always read. Archives and jsonl files need not match; what is in them does.
+ */
+export interface ReadCorpusOptions extends ParseOptions {
+  /** Cap on the memory for finding duplicates, bytes; default 256 MiB. See deduplicate.ts for what happens beyond. */
+  maxDeduplicateBytes?: number;
+  /**
+   * What compressed inputs may inflate to: an input that gives out more than `bytes` and more than `ratio` times its own
+   * size is taken for a decompression bomb, an error. Default: 1 GiB and 1000 times.
+   */
+  maxInflation?: { bytes?: number; ratio?: number };
   /** What the path `-` reads; default Deno.stdin. */
   stdin?: ReadableStream<Uint8Array>;
   signal?: AbortSignal;
   /** Called with the live report, at most ten times a second, and once at the end. */
   onProgress?: (report: CorpusReport) => void;
+  /** Told, in words, of every piece of damage that is left out with `onError: "skip"`. */
+  onDamage?: (what: string) => void;
   /** Which zstd decoder; default `auto`. */
   decoder?: ZstdDecoder;
 }
@@ -46,9 +51,18 @@ export interface Corpus {
   report: CorpusReport;
 }
 
+/** The blocks of a corpus, and the gate that their documents have to pass; for those who parse blocks in threads of their own. */
+export interface CorpusBlocks {
+  /** To be iterated once. Reading begins with the iteration. */
+  blocks: AsyncIterable<Block>;
+  gate: Gate;
+  /** Live counters; documents are counted by the gate. */
+  report: CorpusReport;
+}
+
 const PROGRESS_MS = 100;
-const PREFETCHED_FILES = 8;
-const DEFAULT_MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
+const DEFAULT_MAX_DEDUPLICATE_BYTES = 256 * 1024 * 1024;
+const DEFAULT_INFLATION = { bytes: 1024 ** 3, ratio: 1000 };
 
 /**
  * Reads a corpus.
@@ -66,142 +80,75 @@ const DEFAULT_MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
  * ```
  */
 export function readCorpus(paths: readonly string[], options: ReadCorpusOptions = {}): Corpus {
+  const { blocks, gate, report } = readBlocks(paths, options);
+  return { documents: documentsOf(blocks, gate, options), report };
+}
+
+async function* documentsOf(
+  blocks: AsyncIterable<Block>,
+  gate: Gate,
+  options: ReadCorpusOptions,
+): AsyncGenerator<Document> {
+  const { signal } = options;
+  const parse = createBlockParser(options);
+  for await (const block of blocks) {
+    const parsed = parse(block);
+    gate.count(parsed);
+    for (const { text, path, language, undecodable, hash } of parsed.documents) {
+      signal?.throwIfAborted();
+      if (gate.admit({ language, undecodable, hash, textBytes: text.length })) yield { text, path, language };
+    }
+  }
+}
+
+/**
+ * Reads a corpus as blocks, to be parsed with `createBlockParser(options)`. For every block, in order, `gate.count` is to
+ * be called with what came of it, and `gate.admit` for each of its documents.
+ * @throws what `readCorpus` throws, from the iteration and from the gate.
+ */
+export function readBlocks(paths: readonly string[], options: ReadCorpusOptions = {}): CorpusBlocks {
   const report = createReport();
+  const damage = (error: FormatError | UserError, lost?: string): void => {
+    if (options.onError !== "skip") throw error;
+    report.skippedDamaged++;
+    options.onDamage?.(error.message + (lost === undefined ? "" : `\nLOST: ${lost}`));
+  };
+  const deduplicator = options.deduplicate
+    ? createDeduplicator({ maxMemoryBytes: options.maxDeduplicateBytes ?? DEFAULT_MAX_DEDUPLICATE_BYTES })
+    : null;
   const context: ReadContext = {
     report,
     filter: createFilter(options.include ?? [], options.exclude ?? []),
     jsonKey: options.jsonKey ?? "text",
-    minDocLength: options.minDocLength ?? 10,
     maxDocumentBytes: options.maxDocumentBytes ?? DEFAULT_MAX_DOCUMENT_BYTES,
-    undecodable: options.undecodable ?? "replace",
+    maxFileSize: options.maxFileSize ?? Infinity,
     decoder: options.decoder ?? "auto",
     signal: options.signal,
+    damage,
+    inflated: () => {},
   };
-  return { documents: readAll(paths, context, options), report };
+  const inflation = { ...DEFAULT_INFLATION, ...options.maxInflation };
+  const inputs = readInputs(paths, context, { stdin: options.stdin, inflation });
+  return {
+    blocks: withProgress(inputs, report, options.onProgress),
+    gate: createGate(report, deduplicator, damage),
+    report,
+  };
 }
 
-async function* readAll(
-  paths: readonly string[],
-  context: ReadContext,
-  options: ReadCorpusOptions,
-): AsyncGenerator<Document> {
-  const { report, signal } = context;
-  signal?.throwIfAborted();
-  if (paths.length === 0) throw new UserError("no input was given", { expected: "files, folders or -" });
-  if (paths.filter((path) => path === "-").length > 1) {
-    throw new UserError("standard input can only be read once", { where: "-" });
-  }
-  const inputs: { path: string; stat: Deno.FileInfo | null }[] = [];
-  for (const path of paths) {
-    try {
-      inputs.push({ path, stat: path === "-" ? null : await Deno.stat(path) });
-    } catch (error) {
-      throw inputError(path, error);
-    }
-  }
-
-  const sizing = new AbortController();
-  const sized = measure(inputs, context.filter, sizing.signal).then((total) => report.totalBytes = total, () => {});
-  let lastProgress = 0;
-  const progress = (): void => {
+async function* withProgress(
+  blocks: AsyncIterable<Block>,
+  report: CorpusReport,
+  onProgress: ReadCorpusOptions["onProgress"],
+): AsyncGenerator<Block> {
+  if (onProgress === undefined) return yield* blocks;
+  let last = 0;
+  for await (const block of blocks) {
+    yield block;
     const now = performance.now();
-    if (now - lastProgress < PROGRESS_MS) return;
-    lastProgress = now;
-    options.onProgress?.(report);
-  };
-  try {
-    for (const { path, stat } of inputs) {
-      const batches = stat === null
-        ? readStdin(context, options.stdin ?? Deno.stdin.readable)
-        : stat.isDirectory
-        ? readFolder(context, path)
-        : readFile(context, path, path, true);
-      for await (const batch of batches) {
-        for (const document of batch) {
-          signal?.throwIfAborted();
-          yield document;
-        }
-        if (options.onProgress) progress();
-      }
-    }
-    await sized;
-    options.onProgress?.(report);
-  } finally {
-    sizing.abort();
-    await sized;
+    if (now - last < PROGRESS_MS) continue;
+    last = now;
+    onProgress(report);
   }
-}
-
-type Input = { path: string; stat: Deno.FileInfo | null };
-
-/** Bytes of all inputs as stored, or null where one is a stream. Runs beside the reading. */
-async function measure(inputs: Input[], filter: Filter, signal: AbortSignal): Promise<number | null> {
-  if (inputs.some(({ stat }) => stat === null || !(stat.isFile || stat.isDirectory))) return null;
-  let total = 0;
-  for (const { path, stat } of inputs) {
-    if (stat?.isFile) total += stat.size;
-    else {for await (const file of walkFolder(path, filter, () => {}, signal)) {
-        total += (await Deno.lstat(file.path)).size;
-      }}
-  }
-  return total;
-}
-
-async function* readStdin(context: ReadContext, stream: ReadableStream<Uint8Array>): AsyncGenerator<Document[]> {
-  context.report.current = "-";
-  const bytes = streamInput(stream, (count) => context.report.bytesRead += count, context.signal);
-  yield* readItem(context, { label: "-", name: "-", reader: createByteReader(bytes), explicit: true, depth: 0 });
-}
-
-async function* readFile(
-  context: ReadContext,
-  path: string,
-  name: string,
-  explicit: boolean,
-  opened?: InputFile,
-): AsyncGenerator<Document[]> {
-  const { report, signal } = context;
-  report.current = path;
-  const file = opened ?? await openInputFile(path, (bytes) => report.bytesRead += bytes, signal);
-  try {
-    const reader = createByteReader(file.stream());
-    yield* readItem(context, { label: path, name, reader, explicit, depth: 0, randomAccess: file });
-  } finally {
-    file.close();
-  }
-}
-
-/** Reads the files of a folder in order, the next few being opened and begun meanwhile. */
-async function* readFolder(context: ReadContext, root: string): AsyncGenerator<Document[]> {
-  const { report, signal } = context;
-  const files = walkFolder(root, context.filter, (why) => countSkipped(report, why), signal);
-  const open = async (path: string): Promise<InputFile> => {
-    const file = await openInputFile(path, (bytes) => report.bytesRead += bytes, signal);
-    try {
-      if (kindOfName(path) !== "zip") await file.prefetch();
-      return file;
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-  };
-  const queue: { found: FoundFile; opening: Promise<InputFile> }[] = [];
-  try {
-    for (let walking = true; walking || queue.length > 0;) {
-      while (walking && queue.length < PREFETCHED_FILES) {
-        const next = await files.next();
-        if (next.done) walking = false;
-        else {
-          const opening = open(next.value.path);
-          opening.catch(() => {});
-          queue.push({ found: next.value, opening });
-        }
-      }
-      const head = queue.shift();
-      if (head === undefined) return;
-      yield* readFile(context, head.found.path, head.found.relative, false, await head.opening);
-    }
-  } finally {
-    for (const { opening } of queue) await opening.then((file) => file.close(), () => {});
-  }
+  onProgress(report);
 }

@@ -1,5 +1,19 @@
 /** What reading a corpus found and left out: nothing is dropped without a count here. */
 
+/** Why a document is left out; the names of counters, in the order in which the reasons are looked at. */
+export type DropReason =
+  | "skippedFiltered"
+  | "skippedUndecodable"
+  | "skippedEmpty"
+  | "skippedShort"
+  | "skippedLanguage"
+  | "skippedTooLarge"
+  | "skippedLongLines"
+  | "skippedNonText"
+  | "skippedGenerated"
+  | "skippedMinified"
+  | "skippedDuplicates";
+
 /** Live counters; read them at any time. All files and members are counted once, under the first reason that applies. */
 export interface CorpusReport {
   /** Bytes of all inputs as stored (compressed where they are compressed); null while not known, as for stdin. */
@@ -20,15 +34,33 @@ export interface CorpusReport {
   skippedEmpty: number;
   /** Documents with too few characters. */
   skippedShort: number;
+  /** Documents in other languages than those asked for, or in none that is known. */
+  skippedLanguage: number;
+  /** Documents larger than `maxFileSize`. */
+  skippedTooLarge: number;
+  /** Documents with a line longer than `maxLineLength`. */
+  skippedLongLines: number;
+  /** Documents with more than `maxNonText` of characters that are no text. */
+  skippedNonText: number;
+  /** Documents that look as if a program wrote them. */
+  skippedGenerated: number;
+  /** Documents that look minified. */
+  skippedMinified: number;
+  /** Documents whose text was there before. */
+  skippedDuplicates: number;
+  /** Documents given out whose later copies could not be recognised, because the table of duplicates was full. */
+  unnotedDuplicates: number;
   /** Documents that were not valid in their encoding, with `undecodable: "skip"`. */
   skippedUndecodable: number;
   /** Documents that were not valid in their encoding and were given out with U+FFFD in those places. */
   replacedUndecodable: number;
+  /** Damaged lines, files and members of archives, and damaged archives' lost ends, with `onError: "skip"`. */
+  skippedDamaged: number;
   /** Files and folders whose name begins with a dot; a folder counts as one. */
   skippedHidden: number;
   /** Files that are not text. */
   skippedBinary: number;
-  /** Files, folders and jsonl lines that the globs leave out; a folder counts as one. */
+  /** Files, folders, jsonl lines and rows that the globs leave out; a folder counts as one. */
   skippedFiltered: number;
   /** Symbolic links in folders, and links in archives. */
   skippedLinks: number;
@@ -38,6 +70,8 @@ export interface CorpusReport {
   skippedUnsupported: number;
   /** zstd frames without a checksum: their structure and length were checked, their contents could not be. */
   uncheckedZstdFrames: number;
+  /** Row groups of parquet files without checksums: damage to them can go unnoticed. */
+  uncheckedRowGroups: number;
 }
 
 export function createReport(): CorpusReport {
@@ -51,8 +85,17 @@ export function createReport(): CorpusReport {
     languages: {},
     skippedEmpty: 0,
     skippedShort: 0,
+    skippedLanguage: 0,
+    skippedTooLarge: 0,
+    skippedLongLines: 0,
+    skippedNonText: 0,
+    skippedGenerated: 0,
+    skippedMinified: 0,
+    skippedDuplicates: 0,
+    unnotedDuplicates: 0,
     skippedUndecodable: 0,
     replacedUndecodable: 0,
+    skippedDamaged: 0,
     skippedHidden: 0,
     skippedBinary: 0,
     skippedFiltered: 0,
@@ -60,5 +103,18 @@ export function createReport(): CorpusReport {
     skippedSpecial: 0,
     skippedUnsupported: 0,
     uncheckedZstdFrames: 0,
+    uncheckedRowGroups: 0,
   };
+}
+
+/** Counts a document that is given out. */
+export function countDocument(report: CorpusReport, language: string | null, bytes: number): void {
+  report.documents++;
+  report.textBytes += bytes;
+  const name = language ?? "unknown";
+  const counts = Object.hasOwn(report.languages, name)
+    ? report.languages[name]
+    : (report.languages[name] = { documents: 0, bytes: 0 });
+  counts.documents++;
+  counts.bytes += bytes;
 }

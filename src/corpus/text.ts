@@ -66,8 +66,13 @@ export function decodeText(bytes: Uint8Array): DecodedText {
     return { text: encoder.encode(text), undecodable };
   }
   const body = bom === "utf-8" ? bytes.subarray(3) : bytes;
-  if (isUtf8(body)) return { text: body, undecodable: false };
-  return { text: encoder.encode(lenient.decode(body)), undecodable: true };
+  const mended = mendUtf8(body);
+  return { text: mended ?? body, undecodable: mended !== null };
+}
+
+/** Bytes with U+FFFD where they are not UTF-8, or null where they are. */
+export function mendUtf8(bytes: Uint8Array): Uint8Array | null {
+  return isUtf8(bytes) ? null : encoder.encode(lenient.decode(bytes));
 }
 
 /** Whether a text has more than `count` characters (Unicode code points). */

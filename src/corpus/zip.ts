@@ -3,10 +3,10 @@
  * zip64. The central directory is read in pieces, so an archive of millions of members needs no more memory than a
  * small one. Declared sizes and CRC-32 are checked against what comes out; a member never yields more than it declares.
  */
-import { pipeline, Readable } from "node:stream";
-import { crc32, createInflateRaw } from "node:zlib";
-import { FormatError } from "../errors.ts";
+import { crc32 } from "node:zlib";
+import { CodekilnError, FormatError } from "../errors.ts";
 import { type ByteStream, createByteReader } from "./bytes.ts";
+import { createInflater, inflateThroughStream } from "./inflate.ts";
 
 /** Bytes that can be read at any place: a file, or an archive held in memory. */
 export interface RandomAccess {
@@ -23,6 +23,8 @@ export interface ZipMember {
   size: number;
   /** The contents, checked; throws FormatError. Need not be read. */
   contents(): ByteStream;
+  /** Holds the name against that in the member's own header: a damaged name must not get a member passed over. */
+  checkName(): Promise<void>;
 }
 
 interface Directory {
@@ -87,6 +89,7 @@ export async function* readZip(source: RandomAccess, label: string): AsyncGenera
       link: unixType === 0xa000,
       size: member.size,
       contents: () => memberContents(source, label, member),
+      checkName: async () => void (await findData(source, label, member)),
     };
   }
   if (reader.offset !== directory.size) {
@@ -119,15 +122,7 @@ async function* memberContents(source: RandomAccess, label: string, member: Memb
   if (member.method !== 0 && member.method !== 8) {
     throw fail(`zip compression method ${member.method}`, at, "0 (stored) or 8 (deflate)", "pack the archive again");
   }
-  const local = await source.readAt(at, 30);
-  const view = viewOf(local);
-  if (local.length < 30 || view.getUint32(0, true) !== 0x04034b50) throw fail("no zip member here", at, "its header");
-  const nameLength = view.getUint16(26, true);
-  const localName = await source.readAt(at + 30, nameLength);
-  if (nameLength !== member.nameBytes.length || localName.some((byte, i) => byte !== member.nameBytes[i])) {
-    throw fail("the zip member has another name in its own header", at, member.name);
-  }
-  const dataAt = at + 30 + nameLength + view.getUint16(28, true);
+  const dataAt = await findData(source, label, member);
   const packed = range(source, dataAt, member.compressedSize, () => fail("the zip archive is cut off", source.size));
   if (member.method === 0 && member.size !== member.compressedSize) {
     throw fail(`a stored member of ${member.compressedSize} bytes`, at, `${member.size} as declared`);
@@ -144,26 +139,54 @@ async function* memberContents(source: RandomAccess, label: string, member: Memb
   if (crc !== member.crc) throw fail("CRC-32 mismatch: the zip member is damaged", dataAt);
 }
 
-async function* inflateRaw(packed: ByteStream, fail: Failures, at: number): AsyncGenerator<Uint8Array> {
-  const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES / 4 });
-  let sourceError: { error: unknown } | null = null;
-  async function* guarded(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* packed;
-    } catch (error) {
-      sourceError = { error };
-      throw error;
-    }
+/** Where a member's data begins, by its own header, which must bear the same name as the directory's entry. */
+async function findData(source: RandomAccess, label: string, member: MemberEntry): Promise<number> {
+  const fail = failures(`${label}/${member.name}`);
+  const at = member.offset;
+  const local = await source.readAt(at, 30);
+  const view = viewOf(local);
+  if (local.length < 30 || view.getUint32(0, true) !== 0x04034b50) throw fail("no zip member here", at, "its header");
+  const nameLength = view.getUint16(26, true);
+  const localName = await source.readAt(at + 30, nameLength);
+  if (nameLength !== member.nameBytes.length || localName.some((byte, i) => byte !== member.nameBytes[i])) {
+    throw fail("the zip member has another name in its own header", at, member.name);
   }
-  pipeline(Readable.from(guarded(), { objectMode: true, highWaterMark: 1 }), inflate, () => {});
+  return at + 30 + nameLength + view.getUint16(28, true);
+}
+
+async function* inflateRaw(packed: ByteStream, fail: Failures, at: number): AsyncGenerator<Uint8Array> {
+  const broken = (error: unknown, place: number): FormatError =>
+    fail(`damaged deflate data: ${error instanceof Error ? error.message : error}`, place);
+  const inflater = createInflater("raw");
+  if (inflater === null) {
+    let decoded = 0;
+    try {
+      yield* inflateThroughStream("raw", packed, (bytes) => decoded = bytes);
+    } catch (error) {
+      if (error instanceof CodekilnError || error instanceof DOMException) throw error;
+      throw broken(error, at + decoded);
+    }
+    return;
+  }
+  let place = at;
   try {
-    for await (const chunk of inflate) yield chunk as Uint8Array;
-  } catch (error) {
-    const fromSource = sourceError as { error: unknown } | null;
-    if (fromSource !== null) throw fromSource.error;
-    throw fail(`damaged deflate data: ${error instanceof Error ? error.message : error}`, at + inflate.bytesWritten);
+    for await (const chunk of packed) {
+      let left: number;
+      try {
+        left = yield* inflater.push(chunk);
+      } catch (error) {
+        throw broken(error, place);
+      }
+      place += chunk.length;
+      if (left > 0) throw fail(`${left} bytes after the end of the deflate data`, place - left);
+    }
+    try {
+      inflater.finish();
+    } catch (error) {
+      throw broken(error, place);
+    }
   } finally {
-    inflate.destroy();
+    inflater.close();
   }
 }
 

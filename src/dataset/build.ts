@@ -30,6 +30,8 @@ export interface BuildOptions {
   onProgress?: (progress: BuildProgress) => void;
   /** The options that the documents were chosen with, kept in the meta file. */
   options?: Record<string, unknown>;
+  /** What was read and left out, asked for at the end and kept in the meta file. */
+  corpus?: () => Record<string, unknown>;
 }
 
 const progressMs = 100;
@@ -79,5 +81,6 @@ export async function buildTokenFile(build: BuildOptions): Promise<TokenFileMeta
     append_eos: appendEos,
     corpus_fingerprint: hash.digest("hex"),
     options,
+    ...(build.corpus ? { corpus: build.corpus() } : {}),
   });
 }

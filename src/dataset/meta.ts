@@ -25,6 +25,8 @@ const metaSchema = v.object({
   corpus_fingerprint: v.string(),
   /** The options that the documents were chosen and tokenized with. */
   options: v.record(v.string(), v.unknown()),
+  /** Counts of what was read and left out of the corpus, and its languages; absent where nobody counted. */
+  corpus: v.optional(v.record(v.string(), v.unknown())),
 });
 
 /** The content of `<prefix>_meta.json`. */

@@ -16,7 +16,7 @@ import { centralDirectory, localHeader, localHeaderBytes } from "./npz_write.ts"
 /** What the writer cannot count itself. */
 export type TokenFileDescription = Pick<
   TokenFileMeta,
-  "tokenizer" | "eos_id" | "append_eos" | "corpus_fingerprint" | "options"
+  "tokenizer" | "eos_id" | "append_eos" | "corpus_fingerprint" | "options" | "corpus"
 >;
 
 /** An unfinished token file. Declared with `using`, it is removed unless it was committed. */
@@ -150,6 +150,7 @@ export function createTokenFileWriter(prefix: string, { vocabSize }: { vocabSize
       text_bytes: textBytes,
       corpus_fingerprint: description.corpus_fingerprint,
       options: description.options,
+      ...(description.corpus ? { corpus: description.corpus } : {}),
     };
     const renamed: string[] = [];
     try {

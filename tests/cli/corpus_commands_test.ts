@@ -60,7 +60,7 @@ Deno.test("a vocabulary learned from a folder encodes its files, with counts of 
     assert.deepEqual([result.documents, result.skipped_short, result.skipped_binary], [2, 1, 1]);
     assert.ok(result.tokens > 1000 && result.bytes_per_token > 1);
     for (const file of result.files) assert.ok((await Deno.stat(file)).size > 0);
-    assert.match(written.notes.join("\n"), /left out: 1 too short, 1 binary/);
+    assert.match(written.notes.join("\n"), /left out: 1 binary, 1 too short/);
   });
 });
 
@@ -131,4 +131,56 @@ Deno.test("tokenizer encode takes special tokens for text unless --parse_special
     );
   assert.equal(await encode(), "64 27 91 437 1659 5239 91 29\n");
   assert.equal(await encode("--parse_special"), "64 50256\n");
+});
+
+Deno.test("filters are options of data, and what they leave out is in the summary, the result and the meta file", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/code/copy.py`, await Deno.readTextFile(`${folder}/code/one.py`));
+    await Deno.writeTextFile(`${folder}/code/long.py`, "x = 1 # ".repeat(200));
+    await Deno.writeTextFile(`${folder}/code/made.py`, "# This file is auto-generated.\nx = 1\n");
+    await Deno.writeTextFile(`${folder}/code/other.rb`, "puts 'something'\n");
+    const data = (...more: string[]) =>
+      run(dataCommand, [
+        ...["--input", `${folder}/code`, "--tokenizer", "gpt2", "--output_prefix", `${folder}/my`, "--json", ...more],
+      ]);
+    const all = JSON.parse(text(await data()));
+    assert.deepEqual([all.documents, all.skipped_duplicates, all.skipped_language], [6, 0, 0]);
+
+    const options = ["--languages", "py,c++", "--max_line_length", "200", "--skip_generated", "--deduplicate"];
+    const outcome = await data(...options);
+    const result = JSON.parse(text(outcome));
+    const counts = {
+      documents: 2,
+      skipped_language: 1,
+      skipped_long_lines: 1,
+      skipped_generated: 1,
+      skipped_duplicates: 1,
+    };
+    const meta = JSON.parse(await Deno.readTextFile(`${folder}/my_meta.json`));
+    for (const [name, count] of Object.entries(counts)) {
+      assert.equal(result[name], count, name);
+      assert.equal(meta.corpus[name], count, name);
+    }
+    assert.deepEqual(meta.corpus.languages, { python: { documents: 2, bytes: meta.text_bytes } });
+    assert.deepEqual([meta.options.languages, meta.options.deduplicate], [["py,c++"], true]);
+    const summary = /left out: .*1 in other languages, 1 with long lines, 1 generated, 1 duplicates/;
+    assert.match(outcome.notes.join("\n"), summary);
+    await assert.rejects(data("--languages", "pyhton"), { name: "UserError", message: /did you mean python\?/ });
+  });
+});
+
+Deno.test("damaged data stops the work, or is left out and told", async () => {
+  await withFolder(async (folder) => {
+    const lines = ['{"text": "a first document"}', '{"text": broken}', '{"text": "another document"}'];
+    await Deno.writeTextFile(`${folder}/code/x.jsonl`, lines.join("\n"));
+    const data = (...more: string[]) =>
+      run(dataCommand, [
+        ...["--input", `${folder}/code/x.jsonl`, "--tokenizer", "gpt2", "--output_prefix", `${folder}/my`, "--json"],
+        ...more,
+      ]);
+    await assert.rejects(data(), { name: "FormatError", message: /x\.jsonl:2, byte 38: not JSON/ });
+    const outcome = await data("--on_error", "skip");
+    assert.deepEqual(JSON.parse(text(outcome)).skipped_damaged, 1);
+    assert.match(outcome.notes.join("\n"), /left out, damaged: .*x\.jsonl:2, byte 38[^]*left out: 1 damaged/);
+  });
 });

@@ -36,7 +36,7 @@ Deno.test("jsonl: repo, path and language fields name the document, and the glob
 Deno.test("jsonl: bad lines are errors that name file, line, byte and what to do", async () => {
   const good = '{"text": "x"}\n';
   const cases: [string, RegExp][] = [
-    [`${good}{"text": "cut`, /a\.jsonl:2, byte 14: not JSON/],
+    [`${good}{"text": "cut`, /a\.jsonl:2, byte 27: not JSON: the text ends early/],
     [`${good}\n[1]\n`, /a\.jsonl:3, byte 15: the line is not a JSON object/],
     [`${good}{"code": "x"}\n`, /a\.jsonl:2, byte 14: no key "text".*\n.*the line has "code".*--json_key/],
     [`${good}{"text": 5}\n`, /a\.jsonl:2, byte 14: the key "text" holds no text/],

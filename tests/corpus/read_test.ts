@@ -1,12 +1,9 @@
-import { gzipSync, zstdCompressSync } from "node:zlib";
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { readCorpus } from "../../src/corpus/read.ts";
 import { UserError } from "../../src/errors.ts";
-import { bytes, collect, collectFile, failure, streamOf, tarOf, withFiles, zipOf } from "./support.ts";
+import { bytes, collect, collectFile, failure, gzip, streamOf, tarOf, withFiles, zipOf, zstd } from "./support.ts";
 
 const names = (folder: string, paths: string[]) => paths.map((path) => path.slice(folder.length + 1));
-const gzip = (data: Uint8Array | string): Uint8Array => new Uint8Array(gzipSync(data));
-const zstd = (data: Uint8Array | string): Uint8Array => new Uint8Array(zstdCompressSync(data));
 
 Deno.test("folders are read in name order; hidden, binary, linked and filtered files are counted", async () => {
   const files = {

@@ -1,5 +1,5 @@
 /** Helpers of the corpus tests: temporary folders, collected documents, and archives built by hand. */
-import { crc32, deflateRawSync } from "node:zlib";
+import { constants, crc32, deflateRawSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { type Corpus, readCorpus, type ReadCorpusOptions } from "../../src/corpus/read.ts";
 import { FormatError } from "../../src/errors.ts";
 
@@ -16,6 +16,11 @@ export function bytes(...parts: (Uint8Array | number[] | string)[]): Uint8Array<
   }
   return all;
 }
+
+export const gzip = (data: Uint8Array | string): Uint8Array => new Uint8Array(gzipSync(data));
+/** As the zstd program does it: with a checksum. */
+export const zstd = (data: Uint8Array | string): Uint8Array =>
+  new Uint8Array(zstdCompressSync(data, { params: { [constants.ZSTD_c_checksumFlag]: 1 } }));
 
 /** Writes files (by relative path) into a new folder, calls back, and removes it. */
 export async function withFiles<T>(

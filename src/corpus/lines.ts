@@ -1,0 +1,123 @@
+/**
+ * Parses blocks of jsonl lines: each line's text is unescaped from its bytes into one buffer for the whole block, of
+ * which the documents are views. A line that is not right is an error with its number and the place of the fault.
+ */
+import { FormatError } from "../errors.ts";
+import type { LinesBlock } from "./block.ts";
+import { documentNames, NAMING_FIELDS } from "./fields.ts";
+import { createJsonObjectReader } from "./json_object.ts";
+import { lineTooLong } from "./jsonl.ts";
+import { parseJson } from "../json.ts";
+import { mendUtf8 } from "./text.ts";
+
+/** One line: the text and what the line says of it. */
+export interface JsonlLine {
+  /** From 1. */
+  line: number;
+  /** Well-formed UTF-8. */
+  text: Uint8Array;
+  /** Whether the text was not valid UTF-8 or held lone surrogates, and U+FFFD stands in those places. */
+  undecodable: boolean;
+  /** Path and language as the line has them; see `documentNames`. */
+  path: string | null;
+  language: string | null;
+}
+
+export interface LineParserOptions {
+  /** Key of the text. */
+  key: string;
+  /** Longest line, bytes. */
+  maxLineBytes: number;
+  /** Told of a line that is not right; where this returns, the line is left out. */
+  onDamage: (error: FormatError) => void;
+  onBlankLine: () => void;
+}
+
+/** Calls back for every line of a block, in order. */
+export type LineParser = (block: LinesBlock, onLine: (line: JsonlLine) => void) => void;
+
+/** A place in the bytes and what is wrong there. */
+interface Fault {
+  what: string;
+  at: number;
+}
+
+const decoder = new TextDecoder();
+
+/** A parser for blocks; see `LineParserOptions`. */
+export function createLineParser({ key, maxLineBytes, onDamage, onBlankLine }: LineParserOptions): LineParser {
+  const fault = new Error("not JSON");
+  let found: Fault = { what: "", at: 0 };
+  const reader = createJsonObjectReader(key, NAMING_FIELDS, (what, at) => {
+    found = { what, at };
+    return fault;
+  });
+
+  return (block, onLine) => {
+    const { bytes, label } = block;
+    const text = new Uint8Array(bytes.length);
+    let line = block.line - 1;
+    let used = 0;
+    for (let start = 0; start < bytes.length;) {
+      const newline = bytes.indexOf(10, start);
+      const end = newline < 0 ? bytes.length : newline;
+      const from = startsWithBom(bytes, start, end) ? start + 3 : start;
+      const offset = block.offset + start;
+      line++;
+      const lineStart = start;
+      start = end + 1;
+      if (isBlank(bytes, from, end)) {
+        onBlankLine();
+        continue;
+      }
+      if (end - lineStart > maxLineBytes) {
+        onDamage(lineTooLong(label, line, offset, maxLineBytes));
+        continue;
+      }
+      const fail = (what: string, expected: string, at = lineStart, hint?: string): void =>
+        onDamage(new FormatError(what, { where: `${label}:${line}, byte ${block.offset + at}`, expected, hint }));
+      let fields;
+      try {
+        fields = reader.read(bytes, from, end, text, used);
+      } catch (error) {
+        if (error !== fault) throw error;
+        const notObject = found.what === "not a JSON object";
+        const what = notObject ? "the line is not a JSON object" : `not JSON: ${found.what}`;
+        fail(what, "one JSON object per line", found.at);
+        continue;
+      }
+      if (fields.text !== "string") {
+        const what = fields.text === "absent" ? `no key "${key}"` : `the key "${key}" holds no text`;
+        const keys = keysOf(bytes.subarray(from, end));
+        fail(what, "a string", lineStart, `the line has ${keys}; choose the key with --json_key`);
+        continue;
+      }
+      const whole = text.subarray(used, used + fields.textBytes);
+      used += fields.textBytes;
+      const mended = fields.mayBeMalformed ? mendUtf8(whole) : null;
+      const undecodable = fields.loneSurrogates || mended !== null;
+      onLine({ line, text: mended ?? whole, undecodable, ...documentNames(fields.others) });
+    }
+  };
+}
+
+function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] !== 32 && bytes[i] !== 9 && bytes[i] !== 13) return false;
+  return true;
+}
+
+/** A byte order mark stands at the start of a file, and of a line where files were joined. */
+function startsWithBom(bytes: Uint8Array, start: number, end: number): boolean {
+  return end - start >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf;
+}
+
+/** The first keys of an object, for a message. */
+function keysOf(bytes: Uint8Array): string {
+  try {
+    const value = parseJson(decoder.decode(bytes), "");
+    const keys = value instanceof Map ? [...value.keys()] : [];
+    return keys.slice(0, 10).map((key) => `"${key.slice(0, 40)}"`).join(", ") || "no keys";
+  } catch {
+    return "other keys";
+  }
+}

@@ -16,6 +16,8 @@ export interface LinesBlock {
   readonly line: number;
   /** Place of the first byte in the (uncompressed) stream. */
   readonly offset: number;
+  /** Whether the stream is a file as it is, so that `offset` is an offset of that file. */
+  readonly plain: boolean;
 }
 
 /** One whole file that is a document. */

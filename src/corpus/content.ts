@@ -50,6 +50,8 @@ export interface Item {
   depth: number;
   /** The same bytes with random access, for the outermost layer of a file. */
   randomAccess?: RandomAccess;
+  /** For the outermost layer, should it be jsonl: where to begin, null for the start. */
+  readOn?: () => { line: number; offset: number; bytes: ByteStream } | null;
 }
 
 const MAX_DEPTH = 8;
@@ -203,14 +205,16 @@ async function* readJsonlItem(context: ReadContext, item: Item): AsyncGenerator<
   const { report, filter } = context;
   report.files++;
   const namePasses = item.explicit || filter.document(item.name);
-  const blocks = readLines(item.reader, {
+  const from = item.readOn?.() ?? null;
+  const blocks = readLines(from ? createByteReader(from.bytes) : item.reader, {
     label: item.label,
     maxLineBytes: context.maxDocumentBytes,
     onDamage: (error) => context.damage(error),
+    from: from ?? undefined,
   });
   for await (const { bytes, line, offset } of blocks) {
     context.signal?.throwIfAborted();
-    yield { kind: "lines", label: item.label, namePasses, bytes, line, offset };
+    yield { kind: "lines", label: item.label, namePasses, bytes, line, offset, plain: item.readOn !== undefined };
   }
 }
 

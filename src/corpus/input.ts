@@ -7,10 +7,12 @@ const CHUNK_BYTES = 256 * 1024;
 
 /** A file being read. Dispose it: what was not read of it then counts as dealt with. */
 export interface InputFile extends RandomAccess {
-  /** The bytes from the start, up to the size that the file had when it was opened. */
-  stream(): ByteStream;
   /** Bytes read so far, of those that count (no more than `size`). */
   readonly bytesRead: number;
+  /** When its contents were last changed, milliseconds of Unix time; 0 where the system does not say. */
+  readonly modified: number;
+  /** The bytes from `offset` (default: the start), up to the size that the file had when it was opened. */
+  stream(offset?: number): ByteStream;
   /** Reads the first chunk ahead of `stream()`. */
   prefetch(): Promise<void>;
   close(): void;
@@ -29,8 +31,11 @@ export async function openInputFile(path: string, count: ByteCounter, signal?: A
     throw inputError(path, error);
   });
   let size: number;
+  let modified: number;
   try {
-    size = (await file.stat()).size;
+    const stat = await file.stat();
+    size = stat.size;
+    modified = stat.mtime?.getTime() ?? 0;
   } catch (error) {
     file.close();
     throw inputError(path, error);
@@ -69,10 +74,16 @@ export async function openInputFile(path: string, count: ByteCounter, signal?: A
     get bytesRead() {
       return counted;
     },
+    modified,
     async prefetch() {
       first = await nextChunk();
     },
-    async *stream() {
+    async *stream(offset) {
+      if (offset !== undefined && offset > 0) {
+        first = null;
+        countUpTo(offset - counted);
+        position = await file.seek(offset, Deno.SeekMode.Start);
+      }
       if (first !== null) {
         const chunk = first;
         first = null;

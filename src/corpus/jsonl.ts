@@ -18,6 +18,8 @@ export interface JsonlOptions {
   maxLineBytes: number;
   /** Told of a line that is too long; where this returns, the line is left out. */
   onDamage: (error: FormatError) => void;
+  /** Of a stream that is read from elsewhere than its start: where. */
+  from?: { line: number; offset: number };
 }
 
 const NEWLINE = 10;
@@ -35,8 +37,7 @@ export function lineTooLong(label: string, line: number, offset: number, maxLine
  * @throws what `onDamage` throws.
  */
 export async function* readLines(reader: ByteReader, options: JsonlOptions): AsyncGenerator<Lines> {
-  let line = 1;
-  let offset = reader.offset;
+  let { line, offset } = options.from ?? { line: 1, offset: reader.offset };
   let parts: Uint8Array[] = [];
   let partBytes = 0;
   let discarding = false;

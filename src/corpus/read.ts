@@ -15,6 +15,7 @@ import { createDeduplicator } from "./deduplicate.ts";
 import type { Document } from "./document.ts";
 import { createFilter } from "./filter.ts";
 import { createBlockParser, createGate, DEFAULT_MAX_DOCUMENT_BYTES, type Gate, type ParseOptions } from "./parse.ts";
+import { createPlace, type ReadCursor } from "./place.ts";
 import { type CorpusReport, createReport } from "./report.ts";
 import { readInputs } from "./sources.ts";
 import type { ZstdDecoder } from "./zstd_decoders.ts";
@@ -58,6 +59,8 @@ export interface CorpusBlocks {
   gate: Gate;
   /** Live counters; documents are counted by the gate. */
   report: CorpusReport;
+  /** The place behind the last block. */
+  cursor: () => ReadCursor;
 }
 
 const PROGRESS_MS = 100;
@@ -104,18 +107,17 @@ async function* documentsOf(
 /**
  * Reads a corpus as blocks, to be parsed with `createBlockParser(options)`. For every block, in order, `gate.count` is to
  * be called with what came of it, and `gate.admit` for each of its documents.
+ * @param from Where an earlier reading stopped, and what it had counted there: goes on from that place.
  * @throws what `readCorpus` throws, from the iteration and from the gate.
  */
-export function readBlocks(paths: readonly string[], options: ReadCorpusOptions = {}): CorpusBlocks {
+export function readBlocks(
+  paths: readonly string[],
+  options: ReadCorpusOptions = {},
+  from: { cursor: ReadCursor; report: CorpusReport } | null = null,
+): CorpusBlocks {
   const report = createReport();
-  const damage = (error: FormatError | UserError, lost?: string): void => {
-    if (options.onError !== "skip") throw error;
-    report.skippedDamaged++;
-    options.onDamage?.(error.message + (lost === undefined ? "" : `\nLOST: ${lost}`));
-  };
-  const deduplicator = options.deduplicate
-    ? createDeduplicator({ maxMemoryBytes: options.maxDeduplicateBytes ?? DEFAULT_MAX_DEDUPLICATE_BYTES })
-    : null;
+  const place = createPlace(report, from);
+  const damage = createDamageReport(report, options);
   const context: ReadContext = {
     report,
     filter: createFilter(options.include ?? [], options.exclude ?? []),
@@ -128,11 +130,29 @@ export function readBlocks(paths: readonly string[], options: ReadCorpusOptions 
     inflated: () => {},
   };
   const inflation = { ...DEFAULT_INFLATION, ...options.maxInflation };
-  const inputs = readInputs(paths, context, { stdin: options.stdin, inflation });
+  const inputs = readInputs(paths, context, { stdin: options.stdin, inflation, place });
   return {
     blocks: withProgress(inputs, report, options.onProgress),
-    gate: createGate(report, deduplicator, damage),
+    gate: createCorpusGate(report, options),
     report,
+    cursor: place.cursor,
+  };
+}
+
+/** A gate as the options want it, which counts into `report`. */
+export function createCorpusGate(report: CorpusReport, options: ReadCorpusOptions): Gate {
+  const deduplicator = options.deduplicate
+    ? createDeduplicator({ maxMemoryBytes: options.maxDeduplicateBytes ?? DEFAULT_MAX_DEDUPLICATE_BYTES })
+    : null;
+  return createGate(report, deduplicator, createDamageReport(report, options));
+}
+
+/** Throws what is damaged, or counts and tells it where it is to be left out. */
+function createDamageReport(report: CorpusReport, { onError, onDamage }: ReadCorpusOptions) {
+  return (error: FormatError | UserError, lost?: string): void => {
+    if (onError !== "skip") throw error;
+    report.skippedDamaged++;
+    onDamage?.(error.message + (lost === undefined ? "" : `\nLOST: ${lost}`));
   };
 }
 

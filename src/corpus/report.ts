@@ -118,3 +118,26 @@ export function countDocument(report: CorpusReport, language: string | null, byt
   counts.documents++;
   counts.bytes += bytes;
 }
+
+/** A copy that later counting does not change. */
+export function copyReport(report: CorpusReport): CorpusReport {
+  return { ...report, languages: structuredClone(report.languages) };
+}
+
+/** Sets the counts of `report` to those of an earlier reading; what is about the moment stays. */
+export function restoreReport(report: CorpusReport, earlier: CorpusReport): void {
+  const { totalBytes, bytesRead, current } = report;
+  Object.assign(report, copyReport(earlier), { totalBytes, bytesRead, current });
+}
+
+/** The counts of reading and those of the gate together; what is about the moment is the reading's. */
+export function joinReports(reading: CorpusReport, gate: CorpusReport): CorpusReport {
+  const joined = copyReport(gate);
+  const counts = joined as unknown as Record<string, unknown>;
+  for (const [name, value] of Object.entries(reading)) {
+    const there = counts[name];
+    if (typeof value === "number" && typeof there === "number") counts[name] = there + value;
+  }
+  const { totalBytes, bytesRead, current } = reading;
+  return Object.assign(joined, { totalBytes, bytesRead, current });
+}

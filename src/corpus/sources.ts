@@ -1,14 +1,16 @@
-/** The inputs themselves: files, folders in order with the next few files opened ahead, and standard input. */
+/**
+ * The inputs themselves: files, folders in order, and standard input; each block is held against the place from which an earlier
+ * reading is to go on.
+ */
 import { UserError } from "../errors.ts";
 import type { Block } from "./block.ts";
-import { createByteReader } from "./bytes.ts";
-import { countSkipped, type ReadContext, readItem } from "./content.ts";
+import { type ByteStream, createByteReader } from "./bytes.ts";
+import { type ReadContext, readItem } from "./content.ts";
 import type { Filter } from "./filter.ts";
-import { type FoundFile, walkFolder } from "./folder.ts";
-import { inputError, type InputFile, openInputFile, streamInput } from "./input.ts";
-import { kindOfName } from "./kinds.ts";
-
-const PREFETCHED_FILES = 8;
+import { walkFolder } from "./folder.ts";
+import { inputError, type InputFile, streamInput } from "./input.ts";
+import type { Place } from "./place.ts";
+import { openFolderFiles, openWithIdentity } from "./read_files.ts";
 
 /** An input that inflates to more than `bytes` and more than `ratio` times its own size is refused. */
 export interface Inflation {
@@ -20,6 +22,8 @@ export interface InputOptions {
   /** What the path `-` reads; default Deno.stdin. */
   stdin: ReadableStream<Uint8Array> | undefined;
   inflation: Inflation;
+  /** Where the reading begins; keeps how far it has come. */
+  place: Place;
 }
 
 /**
@@ -29,7 +33,7 @@ export interface InputOptions {
 export async function* readInputs(
   paths: readonly string[],
   context: ReadContext,
-  { stdin, inflation }: InputOptions,
+  { stdin, inflation, place }: InputOptions,
 ): AsyncGenerator<Block> {
   const { report, signal } = context;
   signal?.throwIfAborted();
@@ -50,9 +54,10 @@ export async function* readInputs(
   try {
     for (const { path, stat } of inputs) {
       if (stat === null) yield* readStdin(context, stdin ?? Deno.stdin.readable, inflation);
-      else if (stat.isDirectory) yield* readFolder(context, path, inflation);
-      else yield* readFile(context, path, path, true, inflation);
+      else if (stat.isDirectory) yield* readFolder(context, path, { inflation, place });
+      else yield* readNamedFile(context, path, { inflation, place });
     }
+    place.end();
     await sized;
   } finally {
     sizing.abort();
@@ -115,56 +120,48 @@ async function* readStdin(
 
 async function* readFile(
   context: ReadContext,
-  path: string,
-  name: string,
-  explicit: boolean,
-  inflation: Inflation,
-  opened?: InputFile,
+  { path, name, explicit, file }: { path: string; name: string; explicit: boolean; file: InputFile },
+  { inflation, place }: Account,
 ): AsyncGenerator<Block> {
-  const { report, signal } = context;
-  report.current = path;
-  const file = opened ?? await openInputFile(path, (bytes) => report.bytesRead += bytes, signal);
+  context.report.current = path;
   try {
     const reader = createByteReader(file.stream());
+    const readOn = (): { line: number; offset: number; bytes: ByteStream } | null => {
+      const from = place.readOn();
+      return from && { ...from, bytes: file.stream(from.offset) };
+    };
+    const item = { label: path, name, reader, explicit, depth: 0, randomAccess: file, readOn };
     const own = forInput(context, inflation, () => file.bytesRead);
-    yield* readItem(own, { label: path, name, reader, explicit, depth: 0, randomAccess: file });
+    for await (const block of readItem(own, item)) {
+      const fresh = place.fresh(block);
+      if (fresh !== null) yield fresh;
+    }
+    place.endOfFile();
   } finally {
     file.close();
   }
 }
 
-/** Reads the files of a folder in order, the next few being opened and begun meanwhile. */
-async function* readFolder(context: ReadContext, root: string, inflation: Inflation): AsyncGenerator<Block> {
-  const { report, signal } = context;
-  const files = walkFolder(root, context.filter, (why) => countSkipped(report, why), signal);
-  const open = async (path: string): Promise<InputFile> => {
-    const file = await openInputFile(path, (bytes) => report.bytesRead += bytes, signal);
-    try {
-      const kind = kindOfName(path);
-      if (kind !== "zip" && kind !== "parquet") await file.prefetch();
-      return file;
-    } catch (error) {
-      file.close();
-      throw error;
-    }
-  };
-  const queue: { found: FoundFile; opening: Promise<InputFile> }[] = [];
-  try {
-    for (let walking = true; walking || queue.length > 0;) {
-      while (walking && queue.length < PREFETCHED_FILES) {
-        const next = await files.next();
-        if (next.done) walking = false;
-        else {
-          const opening = open(next.value.path);
-          opening.catch(() => {});
-          queue.push({ found: next.value, opening });
-        }
-      }
-      const head = queue.shift();
-      if (head === undefined) return;
-      yield* readFile(context, head.found.path, head.found.relative, false, inflation, await head.opening);
-    }
-  } finally {
-    for (const { opening } of queue) await opening.then((file) => file.close(), () => {});
+interface Account {
+  inflation: Inflation;
+  place: Place;
+}
+
+async function* readNamedFile(
+  context: ReadContext,
+  path: string,
+  { inflation, place }: Account,
+): AsyncGenerator<Block> {
+  const { identity, file } = await openWithIdentity(context, path, place.isBehind(0));
+  place.enter(path, identity);
+  if (file) yield* readFile(context, { path, name: path, explicit: true, file }, { inflation, place });
+}
+
+async function* readFolder(context: ReadContext, root: string, { inflation, place }: Account): AsyncGenerator<Block> {
+  for await (const { found, identity, file } of openFolderFiles(context, root, (ahead) => place.isBehind(ahead))) {
+    place.enter(found.path, identity);
+    if (!file) continue;
+    const opened = { path: found.path, name: found.relative, explicit: false, file };
+    yield* readFile(context, opened, { inflation, place });
   }
 }

@@ -2,10 +2,10 @@
  * From documents to a token file: each document is tokenized, followed by end-of-text, and appended; one is in memory at a time.
  */
 
-import { createHash } from "node:crypto";
 import type { Document } from "../corpus/document.ts";
 import { UserError } from "../errors.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { createDocumentHash, createFingerprint } from "./document_hash.ts";
 import type { TokenFileMeta } from "./meta.ts";
 import { createTokenFileWriter } from "./token_writer.ts";
 
@@ -44,22 +44,19 @@ const progressMs = 100;
 export async function buildTokenFile(build: BuildOptions): Promise<TokenFileMeta> {
   const { documents, tokenizer, prefix, appendEos = true, signal, onProgress, options = {} } = build;
   signal?.throwIfAborted();
-  if (appendEos && tokenizer.eosId === null) {
-    throw new UserError(`the tokenizer ${tokenizer.name} has no end-of-text token to put after documents`, {
-      hint: "choose a tokenizer that has one, or give --no-append_eos",
-    });
-  }
+  requireEos(tokenizer, appendEos);
   const eosId = appendEos ? tokenizer.eosId ?? undefined : undefined;
   using writer = createTokenFileWriter(prefix, { vocabSize: tokenizer.vocabSize });
-  const hash = createHash("sha256");
-  const length = new BigUint64Array(1);
+  const hash = await createDocumentHash();
+  const fingerprint = createFingerprint();
+  const languages: LanguageCounts = {};
   const report = () =>
     onProgress?.({ documents: writer.documents, tokens: writer.tokens, textBytes: writer.textBytes });
 
   let paused = performance.now();
-  for await (const { text } of documents) {
-    length[0] = BigInt(text.length);
-    hash.update(new Uint8Array(length.buffer)).update(text);
+  for await (const { text, language } of documents) {
+    fingerprint.add(new Uint8Array(BigUint64Array.from(hash(text)).buffer), text.length);
+    countLanguage(languages, language ?? "unknown", text.length);
     writer.append(tokenizer.encode(text), text.length, eosId);
     if (performance.now() - paused >= progressMs) {
       report();
@@ -68,19 +65,44 @@ export async function buildTokenFile(build: BuildOptions): Promise<TokenFileMeta
     }
     signal?.throwIfAborted();
   }
-  if (writer.documents === 0) {
-    throw new UserError("no documents: nothing in the input passed the filters", {
-      hint: "see --input, --include, --exclude and --min_doc_length",
-    });
-  }
-  if (writer.tokens === 0) throw new UserError("the documents have no tokens", { hint: "see --input and --tokenizer" });
+  requireContent(writer);
   report();
   return writer.commit({
     tokenizer: { name: tokenizer.name, fingerprint: tokenizer.fingerprint },
     eos_id: tokenizer.eosId,
     append_eos: appendEos,
-    corpus_fingerprint: hash.digest("hex"),
+    corpus_fingerprint: fingerprint.value(),
+    languages,
     options,
     ...(build.corpus ? { corpus: build.corpus() } : {}),
   });
+}
+
+/** Documents and bytes by language. */
+export type LanguageCounts = Record<string, { documents: number; bytes: number }>;
+
+export function countLanguage(languages: LanguageCounts, language: string, bytes: number): void {
+  const counts = Object.hasOwn(languages, language)
+    ? languages[language]
+    : (languages[language] = { documents: 0, bytes: 0 });
+  counts.documents++;
+  counts.bytes += bytes;
+}
+
+/** @throws {UserError} where documents are to end with a token that the tokenizer has not. */
+export function requireEos(tokenizer: Tokenizer, appendEos: boolean): void {
+  if (!appendEos || tokenizer.eosId !== null) return;
+  throw new UserError(`the tokenizer ${tokenizer.name} has no end-of-text token to put after documents`, {
+    hint: "choose a tokenizer that has one, or give --no-append_eos",
+  });
+}
+
+/** @throws {UserError} where there is nothing to train on. */
+export function requireContent({ documents, tokens }: { documents: number; tokens: number }): void {
+  if (documents === 0) {
+    throw new UserError("no documents: nothing in the input passed the filters", {
+      hint: "see --input, --include, --exclude and --min_doc_length",
+    });
+  }
+  if (tokens === 0) throw new UserError("the documents have no tokens", { hint: "see --input and --tokenizer" });
 }

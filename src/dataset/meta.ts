@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { FormatError, UserError } from "../errors.ts";
 import { reason } from "../files.ts";
+import { splitParts } from "./split.ts";
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
@@ -21,11 +22,19 @@ const metaSchema = v.object({
   tokens: count,
   /** UTF-8 bytes of all documents; end-of-text counts none. */
   text_bytes: count,
-  /** SHA-256, hex, over every document's length (64 bits, little-endian) and text. */
+  /** SHA-256, hex, chained over every document's length and hash (document_hash.ts). */
   corpus_fingerprint: v.string(),
+  /** The documents by language; absent in files of older versions. */
+  languages: v.optional(v.record(v.string(), v.object({ documents: count, bytes: count }))),
+  /** Of data that were split by the hash of each document: which part this is. */
+  split: v.optional(v.object({
+    part: v.picklist(splitParts),
+    weights: v.array(v.pipe(v.number(), v.minValue(0))),
+    seed: count,
+  })),
   /** The options that the documents were chosen and tokenized with. */
   options: v.record(v.string(), v.unknown()),
-  /** Counts of what was read and left out of the corpus, and its languages; absent where nobody counted. */
+  /** Counts of what was read and left out of the corpus, all parts of a split together; absent where nobody counted. */
   corpus: v.optional(v.record(v.string(), v.unknown())),
 });
 

@@ -2,24 +2,34 @@
  * Writes a token file: `<prefix>_ids.npy`, `<prefix>_idx.npz` and `<prefix>_meta.json`.
  *
  * Ids and document lengths go straight to disk behind headers whose size is known, and the headers are patched at the end: memory
- * does not grow with the corpus. The files bear a `.partial` name until `commit`, which renames the index last, so a
- * complete set is there exactly when the index is.
+ * does not grow with the corpus. The files bear a `.partial` name until `commit`, which renames the description last. A writer can be
+ * suspended, and another one can go on where its files stood at any `state`.
  */
 
 import { crc32 } from "node:zlib";
-import { CodekilnError, UserError } from "../errors.ts";
+import { CodekilnError } from "../errors.ts";
 import { partialName, reason, removeIfPresent, writeFully } from "../files.ts";
 import { type TokenFileMeta, tokenFilePaths } from "./meta.ts";
+import { finishIndex, lensOffset } from "./npz_index.ts";
 import { encodeNpyHeader, itemBytes, type NpyDtype, npyHeaderBytes } from "./npy.ts";
-import { centralDirectory, localHeader, localHeaderBytes } from "./npz_write.ts";
+import { openPartial, publishPartials, removePartials, writePartialMeta } from "./partial_files.ts";
 
 /** What the writer cannot count itself. */
-export type TokenFileDescription = Pick<
+export type TokenFileDescription = Omit<
   TokenFileMeta,
-  "tokenizer" | "eos_id" | "append_eos" | "corpus_fingerprint" | "options" | "corpus"
+  "format" | "vocab_size" | "documents" | "tokens" | "text_bytes"
 >;
 
-/** An unfinished token file. Declared with `using`, it is removed unless it was committed. */
+/** How far the partial files have come. */
+export interface WriterState {
+  readonly documents: number;
+  readonly tokens: number;
+  readonly textBytes: number;
+  /** CRC-32 of the lengths so far. */
+  readonly lensCrc: number;
+}
+
+/** An unfinished token file. Declared with `using`, it is removed unless it was committed or suspended. */
 export interface TokenFileWriter extends Disposable {
   readonly documents: number;
   readonly tokens: number;
@@ -32,9 +42,24 @@ export interface TokenFileWriter extends Disposable {
    * @throws {CodekilnError} where an id is not in the vocabulary or the disk is full; the writer is aborted then.
    */
   append(ids: ArrayLike<number>, textBytes: number, eosId?: number): void;
-  /** Gives the files their final names. Existing ones are replaced. */
+  /**
+   * Adds documents that are known to be in the vocabulary.
+   * @param ids All their tokens, in the type of the file.
+   * @param lens Tokens of each.
+   * @throws {CodekilnError} where the disk is full; the files stand as at the last `state` and some more.
+   */
+  appendAll(ids: Uint16Array | Int32Array, lens: Int32Array, textBytes: number): void;
+  /** Hands everything to the operating system and says how far the files have come. */
+  state(): WriterState;
+  /** Waits until what the last `state` covers is on the disk. Writing may go on meanwhile. */
+  sync(): Promise<void>;
+  /** Makes the files whole, still under their partial names. */
+  prepare(description: TokenFileDescription): TokenFileMeta;
+  /** Makes the files whole and gives them their final names. Existing ones are replaced. */
   commit(description: TokenFileDescription): TokenFileMeta;
-  /** Removes what was written. Does nothing after `commit`. */
+  /** Closes the partial files and leaves them. */
+  suspend(): void;
+  /** Removes what was written. Does nothing after `commit` and `suspend`. */
   abort(): void;
 }
 
@@ -47,28 +72,30 @@ export function idsDtype(vocabSize: number): NpyDtype {
 }
 
 /**
- * Starts a token file. Its folder is made if need be.
+ * Starts a token file, or goes on with one. Its folder is made if need be.
  * @param prefix Path of the files without `_ids.npy` and so on.
  * @param options.vocabSize Every id must be below it.
+ * @param options.from What an earlier writer of these files said its state was; what they hold beyond it is cut off.
  * @throws {UserError} where the files cannot be created, or another process is writing them.
  */
-export function createTokenFileWriter(prefix: string, { vocabSize }: { vocabSize: number }): TokenFileWriter {
+export function createTokenFileWriter(
+  prefix: string,
+  { vocabSize, from }: { vocabSize: number; from?: WriterState },
+): TokenFileWriter {
   const paths = tokenFilePaths(prefix);
   const dtype = idsDtype(vocabSize);
   const idSize = itemBytes(dtype);
-  const idsFile = openPartial(paths.ids);
+  const idsFile = openPartial(paths.ids, from && npyHeaderBytes + from.tokens * idSize);
   let idxFile: Deno.FsFile;
   try {
-    idxFile = openPartial(paths.idx);
+    idxFile = openPartial(paths.idx, from && lensOffset + from.documents * 4);
   } catch (error) {
     idsFile.close();
-    removeIfPresent(partialName(paths.ids));
+    if (!from) removeIfPresent(partialName(paths.ids));
     throw error;
   }
-  let state: "open" | "committed" | "aborted" = "open";
-  let documents = 0;
-  let tokens = 0;
-  let textBytes = 0;
+  let state: "open" | "prepared" | "committed" | "suspended" | "aborted" = "open";
+  let { documents, tokens, textBytes, lensCrc } = from ?? { documents: 0, tokens: 0, textBytes: 0, lensCrc: 0 };
 
   const idsBytes = new Uint8Array(bufferBytes);
   const ids = idSize === 2 ? new Uint16Array(idsBytes.buffer) : new Int32Array(idsBytes.buffer);
@@ -76,11 +103,18 @@ export function createTokenFileWriter(prefix: string, { vocabSize }: { vocabSize
   const lensBytes = new Uint8Array(bufferBytes);
   const lens = new Int32Array(lensBytes.buffer);
   let lenCount = 0;
-  let lensCrc = 0;
 
+  const writeIds = (bytes: Uint8Array) => writeFully(idsFile, bytes, partialName(paths.ids));
+  const writeIdx = (bytes: Uint8Array) => writeFully(idxFile, bytes, partialName(paths.idx));
   const flushIds = () => {
-    writeFully(idsFile, idsBytes.subarray(0, idCount * idSize), partialName(paths.ids));
+    writeIds(idsBytes.subarray(0, idCount * idSize));
     idCount = 0;
+  };
+  const flushLens = () => {
+    const bytes = lensBytes.subarray(0, lenCount * 4);
+    lensCrc = crc32(bytes, lensCrc);
+    writeIdx(bytes);
+    lenCount = 0;
   };
   const put = (id: number) => {
     if (!(id >= 0 && id < vocabSize)) {
@@ -92,98 +126,73 @@ export function createTokenFileWriter(prefix: string, { vocabSize }: { vocabSize
     if (idCount === ids.length) flushIds();
     ids[idCount++] = id;
   };
-  const writeIdx = (bytes: Uint8Array) => writeFully(idxFile, bytes, partialName(paths.idx));
-  const flushLens = () => {
-    const bytes = lensBytes.subarray(0, lenCount * 4);
-    lensCrc = crc32(bytes, lensCrc);
-    writeIdx(bytes);
-    lenCount = 0;
+  const putLength = (length: number) => {
+    if (lenCount === lens.length) flushLens();
+    lens[lenCount++] = length;
+    documents++;
+    tokens += length;
   };
-
-  const abort = () => {
-    if (state !== "open") return;
-    state = "aborted";
+  const close = () => {
     idsFile.close();
     idxFile.close();
-    for (const path of Object.values(paths)) removeIfPresent(partialName(path));
+  };
+  const abort = () => {
+    if (state !== "open" && state !== "prepared") return;
+    state = "aborted";
+    close();
+    removePartials(prefix);
   };
 
-  const finishIdx = () => {
-    flushLens();
-    const lensHeader = encodeNpyHeader("<i4", documents);
-    const docsHeader = encodeNpyHeader("<i8", documents + 1);
-    const lensMember = {
-      name: "lens.npy",
-      size: npyHeaderBytes + 4 * documents,
-      crc32: joinCrc32(crc32(lensHeader), lensCrc, 4 * documents),
-      offset: 0,
-    };
-    const docsOffset = localHeaderBytes(lensMember.name) + lensMember.size;
-    writeIdx(new Uint8Array(localHeaderBytes("docs.npy"))); // patched below
-    writeIdx(docsHeader);
-    const docsCrc = writeCount(documents + 1, crc32(docsHeader), writeIdx);
-    const docsMember = {
-      name: "docs.npy",
-      size: npyHeaderBytes + 8 * (documents + 1),
-      crc32: docsCrc,
-      offset: docsOffset,
-    };
-    const directoryOffset = docsOffset + localHeaderBytes(docsMember.name) + docsMember.size;
-    writeIdx(centralDirectory([lensMember, docsMember], directoryOffset));
-    idxFile.seekSync(docsOffset, Deno.SeekMode.Start);
-    writeIdx(localHeader(docsMember));
-    idxFile.seekSync(0, Deno.SeekMode.Start);
-    writeIdx(localHeader(lensMember));
-    writeIdx(lensHeader);
-  };
-
-  const commit = (description: TokenFileDescription): TokenFileMeta => {
+  const prepare = (description: TokenFileDescription): TokenFileMeta => {
     requireOpen(state, prefix);
+    const { tokenizer, eos_id, append_eos, ...rest } = description;
     const meta: TokenFileMeta = {
       format: "codekiln-tokens-1",
-      tokenizer: description.tokenizer,
+      tokenizer,
       vocab_size: vocabSize,
-      eos_id: description.eos_id,
-      append_eos: description.append_eos,
+      eos_id,
+      append_eos,
       documents,
       tokens,
       text_bytes: textBytes,
-      corpus_fingerprint: description.corpus_fingerprint,
-      options: description.options,
-      ...(description.corpus ? { corpus: description.corpus } : {}),
+      ...rest,
     };
+    flushIds();
+    idsFile.seekSync(0, Deno.SeekMode.Start);
+    writeIds(encodeNpyHeader(dtype, tokens));
+    flushLens();
+    finishIndex(idxFile, { documents, lensCrc }, writeIdx);
+    writePartialMeta(paths.meta, meta);
+    idsFile.syncSync();
+    idxFile.syncSync();
+    state = "prepared";
+    return meta;
+  };
+
+  const commit = (description: TokenFileDescription): TokenFileMeta => {
     const renamed: string[] = [];
     try {
-      flushIds();
-      idsFile.seekSync(0, Deno.SeekMode.Start);
-      writeFully(idsFile, encodeNpyHeader(dtype, tokens), partialName(paths.ids));
-      finishIdx();
-      writeMeta(paths.meta, meta);
-      idsFile.syncSync();
-      idxFile.syncSync();
-      removeIfPresent(paths.idx); // an older set is incomplete from here on
-      for (const path of [paths.ids, paths.meta, paths.idx]) {
-        Deno.renameSync(partialName(path), path);
-        renamed.push(path);
-      }
+      const meta = prepare(description);
+      publishPartials(prefix, (path) => renamed.push(path));
+      state = "committed";
+      close();
+      return meta;
     } catch (error) {
       for (const path of renamed) removeIfPresent(path);
       abort();
       if (error instanceof CodekilnError) throw error;
       throw new CodekilnError(`cannot finish the token file: ${reason(error)}`, { where: prefix, cause: error });
     }
-    state = "committed";
-    idsFile.close();
-    idxFile.close();
-    return meta;
   };
 
-  try {
-    writeFully(idsFile, encodeNpyHeader(dtype, 0), partialName(paths.ids));
-    writeIdx(new Uint8Array(localHeaderBytes("lens.npy") + npyHeaderBytes)); // patched by commit
-  } catch (error) {
-    abort();
-    throw error;
+  if (!from) {
+    try {
+      writeIds(encodeNpyHeader(dtype, 0));
+      writeIdx(new Uint8Array(lensOffset)); // patched at the end
+    } catch (error) {
+      abort();
+      throw error;
+    }
   }
   return {
     get documents() {
@@ -207,17 +216,41 @@ export function createTokenFileWriter(prefix: string, { vocabSize }: { vocabSize
       try {
         for (let i = 0; i < document.length; i++) put(document[i]);
         if (eosId !== undefined) put(eosId);
-        if (lenCount === lens.length) flushLens();
+        putLength(length);
       } catch (error) {
         abort();
         throw error;
       }
-      lens[lenCount++] = length;
-      documents++;
-      tokens += length;
       textBytes += documentBytes;
     },
+    appendAll(documentIds, documentLens, documentBytes) {
+      requireOpen(state, prefix);
+      if (documentIds.BYTES_PER_ELEMENT !== idSize) throw new TypeError(`ids of ${prefix} are of type ${dtype}`);
+      flushIds();
+      writeIds(new Uint8Array(documentIds.buffer, documentIds.byteOffset, documentIds.byteLength));
+      for (const length of documentLens) putLength(length);
+      textBytes += documentBytes;
+    },
+    state() {
+      requireOpen(state, prefix);
+      flushIds();
+      flushLens();
+      return { documents, tokens, textBytes, lensCrc };
+    },
+    async sync() {
+      for (const path of [paths.ids, paths.idx]) {
+        // A handle of its own: the runtime refuses to write through one that is being synced.
+        using file = await Deno.open(partialName(path), { write: true });
+        await file.syncData();
+      }
+    },
+    prepare,
     commit,
+    suspend() {
+      if (state !== "open" && state !== "prepared") return;
+      state = "suspended";
+      close();
+    },
     abort,
     [Symbol.dispose]: abort,
   };
@@ -225,70 +258,4 @@ export function createTokenFileWriter(prefix: string, { vocabSize }: { vocabSize
 
 function requireOpen(state: string, prefix: string): void {
   if (state !== "open") throw new CodekilnError(`the token file was already ${state}`, { where: prefix });
-}
-
-/** Opens and empties a partial file, alone: two writers of one prefix would mix their bytes. */
-function openPartial(path: string): Deno.FsFile {
-  const partial = partialName(path);
-  let file: Deno.FsFile;
-  try {
-    const folder = path.replace(/[^/\\]*$/, "");
-    if (folder !== "") Deno.mkdirSync(folder, { recursive: true });
-    file = Deno.openSync(partial, { create: true, write: true, read: true });
-  } catch (cause) {
-    throw new UserError(`cannot create the file: ${reason(cause)}`, { where: partial, cause });
-  }
-  try {
-    if (!file.tryLockSync(true)) {
-      throw new UserError("another process is writing this file", {
-        where: partial,
-        hint: "wait for it, or give another --output_prefix",
-      });
-    }
-    file.truncateSync(0);
-  } catch (error) {
-    file.close();
-    throw error;
-  }
-  return file;
-}
-
-function writeMeta(path: string, meta: TokenFileMeta): void {
-  const partial = partialName(path);
-  using file = Deno.openSync(partial, { create: true, write: true, truncate: true });
-  writeFully(file, new TextEncoder().encode(`${JSON.stringify(meta, null, 2)}\n`), partial);
-  file.syncSync();
-}
-
-/** Writes 0, 1, … count − 1 as 64 bit numbers and returns the CRC-32 continued over them. */
-function writeCount(count: number, crc: number, write: (bytes: Uint8Array) => void): number {
-  const words = new Uint32Array(bufferBytes / 4);
-  const perBuffer = words.length / 2;
-  for (let first = 0; first < count; first += perBuffer) {
-    const here = Math.min(perBuffer, count - first);
-    for (let i = 0; i < here; i++) {
-      words[2 * i] = first + i;
-      words[2 * i + 1] = (first + i) / 2 ** 32;
-    }
-    const bytes = new Uint8Array(words.buffer, 0, here * 8);
-    crc = crc32(bytes, crc);
-    write(bytes);
-  }
-  return crc;
-}
-
-/**
- * CRC-32 of A followed by B from both CRCs. It is affine in its start value, so what A's CRC becomes after `bytesOfB` zeros, freed of
- * what zeros make of an empty start, is added to B's.
- */
-function joinCrc32(crcA: number, crcB: number, bytesOfB: number): number {
-  const zeros = new Uint8Array(Math.min(bytesOfB, bufferBytes));
-  let shifted = crcA;
-  let empty = 0;
-  for (let left = bytesOfB; left > 0; left -= zeros.length) {
-    const piece = zeros.subarray(0, Math.min(left, zeros.length));
-    shifted = crc32(piece, shifted);
-    empty = crc32(piece, empty);
-  }
-  return (shifted ^ empty ^ crcB) >>> 0;
 }

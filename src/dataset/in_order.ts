@@ -1,0 +1,69 @@
+/** Many things at once, results in order: groups of blocks go to the encoding threads, a bounded amount of them at a time. */
+import type { Block } from "../corpus/block.ts";
+import type { ReadCursor } from "../corpus/place.ts";
+import type { CorpusBlocks } from "../corpus/read.ts";
+import { copyReport, type CorpusReport } from "../corpus/report.ts";
+import type { EncodedBlocks } from "./encode_block.ts";
+import { blockBytes } from "./pack_blocks.ts";
+
+/** Blocks that are encoded together. */
+export interface Group {
+  readonly blocks: readonly Block[];
+  readonly bytes: number;
+  /** The place of the reading behind them. */
+  readonly cursor: ReadCursor;
+  /** What reading had counted there. */
+  readonly reading: CorpusReport;
+}
+
+/** Blocks in groups of `groupBytes` or a little more, so that small files go together. */
+export async function* groupBlocks(
+  { blocks: stream, report, cursor }: Pick<CorpusBlocks, "blocks" | "report" | "cursor">,
+  groupBytes: number,
+): AsyncGenerator<Group> {
+  let blocks: Block[] = [];
+  let bytes = 0;
+  let last: Pick<Group, "cursor" | "reading"> | null = null;
+  for await (const block of stream) {
+    blocks.push(block);
+    bytes += blockBytes(block);
+    last = { cursor: cursor(), reading: copyReport(report) };
+    if (bytes < groupBytes) continue;
+    yield { blocks, bytes, ...last };
+    [blocks, bytes, last] = [[], 0, null];
+  }
+  if (last !== null) yield { blocks, bytes, ...last };
+}
+
+/** What came of a group. */
+export type EncodedGroup = Omit<Group, "blocks"> & { readonly encoded: EncodedBlocks };
+
+/**
+ * Encodes groups, several at once, and gives the results in order.
+ * @param limits Groups and bytes under way, beyond which the reading waits; a single group may be larger.
+ */
+export async function* inOrder(
+  groups: AsyncIterable<Group>,
+  encode: (blocks: readonly Block[]) => Promise<EncodedBlocks>,
+  limits: { groups: number; bytes: number },
+): AsyncGenerator<EncodedGroup> {
+  const queue: { bytes: number; result: Promise<EncodedGroup> }[] = [];
+  let underWay = 0;
+  const takeFirst = async (): Promise<EncodedGroup> => {
+    const [first] = queue;
+    const result = await first.result;
+    queue.shift();
+    underWay -= first.bytes;
+    return result;
+  };
+  for await (const { blocks, ...group } of groups) {
+    while (queue.length > 0 && (queue.length >= limits.groups || underWay + group.bytes > limits.bytes)) {
+      yield await takeFirst();
+    }
+    const result = encode(blocks).then((encoded) => ({ ...group, encoded }));
+    result.catch(() => {}); // told when it is its turn
+    queue.push({ bytes: group.bytes, result });
+    underWay += group.bytes;
+  }
+  while (queue.length > 0) yield await takeFirst();
+}

@@ -1,7 +1,7 @@
-/** The two long jobs over a corpus, with progress on stderr: learning a vocabulary, and writing token files. */
+/** Jobs over a corpus with progress on stderr: learning a vocabulary, and encoding documents in an order of the caller's. */
 
 import type { Document } from "../corpus/document.ts";
-import { readCorpus } from "../corpus/read.ts";
+import { readCorpus, type ReadCorpusOptions } from "../corpus/read.ts";
 import type { CorpusReport } from "../corpus/report.ts";
 import { buildTokenFile } from "../dataset/build.ts";
 import type { TokenFileMeta } from "../dataset/meta.ts";
@@ -12,14 +12,20 @@ import { corpusCounts } from "./corpus_summary.ts";
 import { formatCount, startProgress, stderrProgressOutput } from "./progress.ts";
 import { corpusOptions, type Reading } from "./reading_options.ts";
 
-type Outside = Pick<CommandContext, "signal" | "note"> & { readonly stdin?: CommandContext["stdin"] };
+/** What a job needs of the outside world. */
+export type Outside = Pick<CommandContext, "signal" | "note"> & { readonly stdin?: CommandContext["stdin"] };
 
 /** Of the damage that `--on_error skip` leaves out, so many are told one by one. */
 const TOLD_DAMAGE = 20;
 
-function openCorpus(reading: Reading, outside: Outside, onProgress: (report: CorpusReport) => void) {
+/** The reading's options, with input, progress and notes of damage tied to the outside world. */
+export function corpusReading(
+  reading: Reading,
+  outside: Outside,
+  onProgress: (report: CorpusReport) => void,
+): ReadCorpusOptions {
   let told = 0;
-  return readCorpus(reading.input, {
+  return {
     ...corpusOptions(reading),
     stdin: reading.input.includes("-") ? outside.stdin : undefined,
     signal: outside.signal,
@@ -28,7 +34,7 @@ function openCorpus(reading: Reading, outside: Outside, onProgress: (report: Cor
       if (++told <= TOLD_DAMAGE) outside.note(`left out, damaged: ${what}`);
       else if (told === TOLD_DAMAGE + 1) outside.note("left out, damaged: more, which are only counted");
     },
-  });
+  };
 }
 
 /** Learns a vocabulary and writes it to a folder. */
@@ -38,10 +44,13 @@ export async function learnVocabulary(
   outside: Outside,
 ): Promise<{ training: BpeTraining; report: CorpusReport }> {
   using counting = startProgress({ label: "counting pieces", unit: "bytes" }, stderrProgressOutput());
-  const { documents, report } = openCorpus(
-    reading,
-    outside,
-    ({ bytesRead, totalBytes }) => counting.update(bytesRead, { total: totalBytes }),
+  const { documents, report } = readCorpus(
+    reading.input,
+    corpusReading(
+      reading,
+      outside,
+      ({ bytesRead, totalBytes }) => counting.update(bytesRead, { total: totalBytes }),
+    ),
   );
   let merging: ReturnType<typeof startProgress> | null = null;
   try {
@@ -78,7 +87,7 @@ export interface TokenFileJob {
   arrange?: (documents: AsyncIterable<Document>) => AsyncIterable<Document>;
 }
 
-/** Encodes a corpus into `<prefix>_ids.npy`, `<prefix>_idx.npz` and `<prefix>_meta.json`. */
+/** Encodes a corpus, in any order, into `<prefix>_ids.npy`, `<prefix>_idx.npz` and `<prefix>_meta.json`. */
 export async function writeTokens(
   reading: Reading,
   { tokenizer, prefix, appendEos, arrange = (documents) => documents }: TokenFileJob,
@@ -86,11 +95,14 @@ export async function writeTokens(
 ): Promise<{ meta: TokenFileMeta; report: CorpusReport }> {
   using progress = startProgress({ label: "tokenizing", unit: "bytes" }, stderrProgressOutput());
   let tokens = 0;
-  const { documents, report } = openCorpus(
-    reading,
-    outside,
-    ({ bytesRead, totalBytes }) =>
-      progress.update(bytesRead, { total: totalBytes, extra: `${formatCount(tokens)} tokens` }),
+  const { documents, report } = readCorpus(
+    reading.input,
+    corpusReading(
+      reading,
+      outside,
+      ({ bytesRead, totalBytes }) =>
+        progress.update(bytesRead, { total: totalBytes, extra: `${formatCount(tokens)} tokens` }),
+    ),
   );
   const meta = await buildTokenFile({
     documents: arrange(documents),
@@ -108,6 +120,6 @@ export async function writeTokens(
 }
 
 /** The name under which training finds the tokenizer again from any folder: its full path, or `gpt2`. */
-async function absoluteName(name: string): Promise<string> {
+export async function absoluteName(name: string): Promise<string> {
   return name === "gpt2" ? name : await Deno.realPath(name);
 }

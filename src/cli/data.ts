@@ -1,56 +1,27 @@
-/** `codekiln data`: turns source code into token files. */
+/** `codekiln data`: turns source code into token files, and shows what is in one. */
 
 import { dirname } from "node:path";
+import { parseHashSplit } from "../dataset/hash_split.ts";
+import { journalPath } from "../dataset/journal.ts";
 import { tokenFilePaths } from "../dataset/meta.ts";
+import { tokenizeCorpus } from "../dataset/tokenize_corpus.ts";
+import type { WrittenFile } from "../dataset/token_files.ts";
 import { UserError } from "../errors.ts";
 import { reason } from "../files.ts";
 import { loadTokenizer } from "../tokenizer/load.ts";
 import type { CommandContext } from "./command.ts";
-import { writeTokens } from "./corpus_jobs.ts";
+import { absoluteName, corpusReading } from "./corpus_jobs.ts";
 import { corpusCounts, corpusSummary } from "./corpus_summary.ts";
+import { type DataOptions, dataOptionTable, readingOptionsOf } from "./data_options.ts";
 import { defineCommand } from "./define_command.ts";
-import { optionTable, type OptionValues } from "./options.ts";
-import { formatCount, formatDuration } from "./progress.ts";
-import { readingOptions } from "./reading_options.ts";
-
-const dataOptionTable = optionTable({
-  ...readingOptions,
-  tokenizer: {
-    type: "string",
-    required: true,
-    placeholder: "T",
-    group: "Writing",
-    help:
-      "Directory or file of a tokenizer (tokenizer.json, vocab.json + merges.txt, sentencepiece .model), or the name gpt2",
-  },
-  output_prefix: {
-    type: "string",
-    required: true,
-    placeholder: "P",
-    group: "Writing",
-    help: "Path and first part of the names of the files to write",
-  },
-  append_eos: {
-    type: "boolean",
-    default: true,
-    group: "Writing",
-    help: "Do not put an end-of-text token behind each document",
-  },
-  workers: {
-    type: "integer",
-    default: 1,
-    min: 1,
-    group: "Writing",
-    help: "Threads that encode; more than 1 are not there yet, refused",
-  },
-  json: { type: "boolean", default: false, group: "Writing", help: "Print the result as a JSON object" },
-});
+import { inspectData } from "./inspect.ts";
+import { formatCount, formatDuration, startProgress, stderrProgressOutput } from "./progress.ts";
 
 export const dataCommand = defineCommand({
   name: "data",
   summary: "Turn source files and archives into token files for training",
   description:
-    "Reads documents, encodes them and writes P_ids.npy (all token ids), P_idx.npz (document lengths) and P_meta.json. Nothing appears under these names until all of it is written.",
+    "Reads documents, encodes them and writes P_ids.npy (all token ids), P_idx.npz (document lengths) and P_meta.json. Nothing appears under these names until all of it is written. A run that was stopped or killed goes on with --resume.",
   options: dataOptionTable,
   examples: [
     {
@@ -66,43 +37,105 @@ export const dataCommand = defineCommand({
       command:
         "zstdcat code.jsonl.zst | codekiln data --input - --json_key content --tokenizer gpt2 --output_prefix data/code",
     },
+    {
+      what: "a held-out part that stays the same when the corpus grows",
+      command: "data --input corpus.jsonl.zst --tokenizer tok --output_prefix data/corpus --split_by_hash 98,1,1",
+    },
+    { what: "what is in a token file", command: "data --inspect data/corpus" },
   ],
-  run: ({ values }, context) => writeData(values, context),
+  run: ({ values, given }, context) =>
+    values.inspect === null ? writeData(values, context) : inspectData(values.inspect, { values, given }, context),
 });
 
-async function writeData(options: OptionValues<typeof dataOptionTable>, context: CommandContext): Promise<void> {
+async function writeData(options: DataOptions, context: CommandContext): Promise<void> {
+  const { output_prefix: prefix, tokenizer: tokenizerName, split_by_hash: split } = options;
+  if (prefix === null || tokenizerName === null) throw new Error("the parser let a required option pass");
   const started = performance.now();
-  const prefix = options.output_prefix;
-  if (options.workers > 1) {
-    throw new UserError("encoding with several threads is not there yet", {
-      where: `--workers ${options.workers}`,
-      expected: "1",
-    });
-  }
-  const tokenizer = await loadTokenizer(options.tokenizer);
+  const tokenizer = await loadTokenizer(tokenizerName);
   await Deno.mkdir(dirname(prefix), { recursive: true }).catch((cause) => {
     throw new UserError(`cannot make the folder: ${reason(cause)}`, { where: `--output_prefix ${prefix}`, cause });
   });
-  const { meta, report } = await writeTokens(options, { tokenizer, prefix, appendEos: options.append_eos }, context);
-  const files = Object.values(tokenFilePaths(prefix));
-  const bytesPerToken = meta.text_bytes / meta.tokens;
+  const reading = readingOptionsOf(options);
+  using progress = startProgress({ label: "tokenizing", unit: "bytes" }, stderrProgressOutput());
+  let tokens = 0;
+  const { files, report } = await tokenizeCorpus({
+    paths: reading.input,
+    reading: corpusReading(
+      reading,
+      { ...context, note: progress.note },
+      ({ bytesRead, totalBytes }) =>
+        progress.update(bytesRead, { total: totalBytes, extra: `${formatCount(tokens)} tokens` }),
+    ),
+    tokenizer,
+    tokenizerName: await absoluteName(tokenizer.name),
+    prefix,
+    appendEos: options.append_eos,
+    workers: options.workers ?? undefined,
+    split: split === null ? null : parseHashSplit(split, options.split_seed),
+    resume: options.resume,
+    overwrite: options.overwrite,
+    options: { ...reading },
+    corpus: (report) => ({ ...corpusCounts(report), languages: report.languages }),
+    onProgress: (written) => tokens = written.tokens,
+    onResumed: ({ documents, tokens }) =>
+      progress.note(`resuming: ${formatCount(documents)} documents, ${formatCount(tokens)} tokens are done`),
+  }).catch((error) => {
+    if (!(error instanceof UserError) && isThere(journalPath(prefix))) {
+      progress.note("what is done is kept: the same command with --resume goes on with it");
+    }
+    throw error;
+  });
+  if (report) {
+    progress.update(report.bytesRead, { extra: `${formatCount(sum(files, "tokens"))} tokens` });
+    progress.finish();
+    for (const line of corpusSummary(report)) context.note(line);
+  } else {
+    context.note("nothing to resume: the token file is whole; without --resume it is written anew");
+  }
   const elapsedMs = performance.now() - started;
+  for (const { prefix, meta } of files) {
+    context.note(
+      `${report ? "wrote" : "there is"}: ${formatCount(meta.tokens)} tokens, ` +
+        `${(meta.text_bytes / meta.tokens).toFixed(2)} bytes a token, ` +
+        `${report ? `in ${formatDuration(elapsedMs)} to` : "in"} ${Object.values(tokenFilePaths(prefix)).join(", ")}`,
+    );
+  }
+  if (options.json) await context.write(`${JSON.stringify(resultOf(files, elapsedMs))}\n`);
+}
 
-  for (const line of corpusSummary(report)) context.note(line);
-  context.note(
-    `wrote: ${formatCount(meta.tokens)} tokens, ${bytesPerToken.toFixed(2)} bytes a token, in ` +
-      `${formatDuration(elapsedMs)} to ${files.join(", ")}`,
-  );
-  if (!options.json) return;
-  const result = {
-    files,
-    tokens: meta.tokens,
-    bytes_per_token: bytesPerToken,
+function sum(files: readonly WrittenFile[], name: "tokens" | "text_bytes"): number {
+  return files.reduce((total, { meta }) => total + meta[name], 0);
+}
+
+function resultOf(files: readonly WrittenFile[], elapsedMs: number) {
+  const [{ meta }] = files;
+  const { languages: _languages, ...counts } = meta.corpus ?? {};
+  const tokens = sum(files, "tokens");
+  return {
+    files: files.flatMap(({ prefix }) => Object.values(tokenFilePaths(prefix))),
+    tokens,
+    bytes_per_token: sum(files, "text_bytes") / tokens,
     vocab_size: meta.vocab_size,
     eos_id: meta.eos_id,
     corpus_fingerprint: meta.corpus_fingerprint,
-    ...corpusCounts(report),
+    ...meta.split && {
+      parts: Object.fromEntries(
+        files.map(({ meta }) => [
+          meta.split?.part,
+          { documents: meta.documents, tokens: meta.tokens, corpus_fingerprint: meta.corpus_fingerprint },
+        ]),
+      ),
+    },
+    ...counts,
     seconds: elapsedMs / 1000,
   };
-  await context.write(`${JSON.stringify(result)}\n`);
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -24,7 +24,7 @@ export function programHelp(commands: readonly Command[], version: string): stri
 
 /** `codekiln COMMAND --help`. */
 export function commandHelp(command: Command): string {
-  const required = Object.entries(command.options).filter(([, spec]) => spec.required)
+  const required = Object.entries(command.options).filter(([, spec]) => spec.required || spec.requiredUnless)
     .map(([name, spec]) => `${optionName(name, spec)} `);
   const lines = [
     ...wrap(command.description, helpWidth),

@@ -14,6 +14,8 @@ interface OptionBase {
   readonly placeholder?: string;
   /** The command cannot run without it. */
   readonly required?: true;
+  /** The command cannot run without it, unless the named option is given. */
+  readonly requiredUnless?: string;
 }
 
 export interface StringOption extends OptionBase {

@@ -46,7 +46,8 @@ export function parseOptions<T extends OptionTable>(
   for (const [name, spec] of Object.entries(table)) {
     const value = merged.has(name) ? merged.get(name) : defaultValue(spec);
     const missing = value === null || (spec.type === "list" && Array.isArray(value) && value.length === 0);
-    if (spec.required && missing && !helpAsked) {
+    const required = spec.required || (spec.requiredUnless !== undefined && !merged.has(spec.requiredUnless));
+    if (required && missing && !helpAsked) {
       throw new UserError("is required", { where: `--${name}`, expected: expectedValue(spec), hint: spec.help });
     }
     values[name] = value;

@@ -21,7 +21,7 @@ export function packBlocks(blocks: readonly Block[]): PackedBlocks {
   for (let i = 0; i < blocks.length;) {
     const block = blocks[i++];
     if (block.kind === "rows") {
-      packed.push({ ...block, texts: block.texts.map((text) => text && own(text)) });
+      packed.push({ ...block, bytes: own(block.bytes), lengths: block.lengths.slice() });
     } else if (block.kind === "file") {
       packed.push({ ...block, bytes: own(block.bytes) });
     } else {
@@ -49,5 +49,5 @@ function follows(block: LinesBlock, next: LinesBlock): boolean {
 
 /** Bytes of text in a block. */
 export function blockBytes(block: Block): number {
-  return block.kind === "rows" ? block.texts.reduce((sum, text) => sum + (text?.length ?? 0), 0) : block.bytes.length;
+  return block.bytes.length;
 }

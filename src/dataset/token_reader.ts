@@ -4,10 +4,12 @@
  * Opening reads headers only. Memory is that of the ids asked for, whatever the file's size.
  */
 
-import { FormatError } from "../errors.ts";
+import { FormatError, UserError } from "../errors.ts";
 import { openRandomAccess, type RandomAccessFile } from "../files.ts";
+import { journalPath } from "./journal.ts";
 import { readTokenFileMeta, type TokenFileMeta, tokenFilePaths } from "./meta.ts";
 import { itemBytes, type NpyHeader, readNpyHeader } from "./npy.ts";
+import { exists } from "./partial_files.ts";
 import { type NpzMember, readMemberHeader, readMemberIntegers, readNpzDirectory } from "./npz_read.ts";
 
 /** An open token file. */
@@ -29,6 +31,8 @@ export interface TokenFile extends Disposable {
    * @throws {FormatError} where the index is damaged or does not fit the ids.
    */
   documentOffsets(marks: readonly number[]): Promise<number[]>;
+  /** The lengths of the documents in order, as they come from the index; `documentOffsets` is what checks them. */
+  lengths(): AsyncIterable<ArrayLike<number>>;
   close(): void;
 }
 
@@ -41,6 +45,7 @@ export interface TokenFile extends Disposable {
 export async function openTokenFile(prefix: string, { vocabSize }: { vocabSize?: number } = {}): Promise<TokenFile> {
   const paths = tokenFilePaths(prefix);
   const meta = readTokenFileMeta(paths.meta);
+  if (meta === null) requireNoJournal(prefix);
   const idsFile = openRandomAccess(paths.ids, "token file");
   let idxFile: RandomAccessFile | undefined;
   try {
@@ -54,6 +59,17 @@ export async function openTokenFile(prefix: string, { vocabSize }: { vocabSize?:
     idsFile.close();
     idxFile?.close();
     throw error;
+  }
+}
+
+/** Between the first and the last rename of a run that was killed, files are there that are not yet to be read. */
+function requireNoJournal(prefix: string): void {
+  for (const  of of[prefix, prefix.replace(/_(train|valid|test)$/, "")]) {
+    if (!exists(journalPath(of))) continue;
+    throw new UserError("the token file is not finished: its run was stopped", {
+      where: prefix,
+      hint: `finish it with codekiln data … --output_prefix ${of} --resume`,
+    });
   }
 }
 
@@ -105,6 +121,7 @@ function tokenFile(
     tokens: ids.length,
     read,
     documentOffsets: (marks) => scanIndex(idxFile, index.lens, index.docs, ids.length, marks),
+    lengths: () => readMemberIntegers(idxFile, index.lens.member, index.lens.header),
     close,
     [Symbol.dispose]: close,
   };

@@ -18,7 +18,8 @@ export const trainOptionTable = optionTable({
     min: 0,
     default: [900, 50, 50],
     group: "Data",
-    help: "Weights of the training, validation and test parts; a part of weight 0 is absent",
+    help:
+      "Weights of the training, validation and test parts; a part of weight 0 is absent; data split by hash keep their parts",
   },
   max_seq_len: { type: "integer", default: 1024, min: 1, group: "Data", help: "Tokens in a training sample" },
 

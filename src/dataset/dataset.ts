@@ -1,10 +1,10 @@
 /**
  * A folder of token files as training, validation and test samples.
  *
- * Documents are split by `splitBoundaries`; a part is the run of tokens of its documents. A sample is maxSeqLen + 1 neighbouring
- * tokens of its part, and the next one starts on its last token: samples cross documents, and each token but the first is predicted
- * once (what is left at the end of a part, less than a sample, is not used). Nothing is built or cached: sample i is a
- * multiplication and a positioned read.
+ * Documents are split by `splitBoundaries`; a part is the run of tokens of its documents. Data that were split when they were made
+ * (`data --split_by_hash`) keep those parts. A sample is maxSeqLen + 1 neighbouring tokens of its part, and the next one starts on its
+ * last token: samples cross documents, and each token but the first is predicted once (what is left at the end of a part, less than a
+ * sample, is not used). Nothing is built or cached: sample i is a multiplication and a positioned read.
  */
 
 import { UserError } from "../errors.ts";
@@ -86,12 +86,13 @@ export async function openDataset(folder: string, options: DatasetOptions): Prom
   try {
     const ranges = await partRanges(sequence, split);
     const wanted = options.parts ?? splitParts;
+    requireOwnParts(sequence, split, options.parts ?? []);
     const parts = new Map<PartName, DatasetPart>();
     for (const range of ranges.filter((range) => wanted.includes(range.name))) {
       if (samplesIn(range.tokens, maxSeqLen) === 0) {
         throw await noSamples(sequence, range, ranges, split, wanted, maxSeqLen);
       }
-      parts.set(range.name, openPart(sequence, range, maxSeqLen, range.name === "train" ? seed : undefined));
+      parts.set(range.name, openPart(range, maxSeqLen, range.name === "train" ? seed : undefined));
     }
     return {
       prefixes: sequence.prefixes,
@@ -113,6 +114,8 @@ export async function openDataset(folder: string, options: DatasetOptions): Prom
 
 interface PartRange {
   readonly name: PartName;
+  /** What `firstToken` counts in. */
+  readonly sequence: TokenSequence;
   readonly documents: number;
   readonly firstToken: number;
   readonly tokens: number;
@@ -125,10 +128,12 @@ function samplesIn(tokens: number, maxSeqLen: number): number {
 
 /** The parts of weight above 0, and `all`. */
 async function partRanges(sequence: TokenSequence, split: readonly number[]): Promise<PartRange[]> {
+  if (sequence.parts !== null) return await ownParts(sequence, sequence.parts, split);
   const boundaries = splitBoundaries(split, sequence.documents);
   const offsets = await sequence.documentOffsets(boundaries);
   const ranges: PartRange[] = [{
     name: "all",
+    sequence,
     documents: sequence.documents,
     firstToken: 0,
     tokens: sequence.tokens,
@@ -137,13 +142,43 @@ async function partRanges(sequence: TokenSequence, split: readonly number[]): Pr
     if (!(split[i] > 0)) continue;
     const firstToken = offsets.get(boundaries[i]) ?? 0;
     const end = offsets.get(boundaries[i + 1]) ?? 0;
-    ranges.push({ name, documents: boundaries[i + 1] - boundaries[i], firstToken, tokens: end - firstToken });
+    ranges.push({ name, sequence, documents: boundaries[i + 1] - boundaries[i], firstToken, tokens: end - firstToken });
   }
   return ranges;
 }
 
-function openPart(sequence: TokenSequence, range: PartRange, maxSeqLen: number, seed: number | undefined): DatasetPart {
-  const { name, documents, tokens, firstToken } = range;
+/** The parts that the data come with; of the weights counts only whether one is 0. Checks all indexes, as `partRanges` does. */
+async function ownParts(
+  sequence: TokenSequence,
+  parts: ReadonlyMap<SplitPart, TokenSequence>,
+  split: readonly number[],
+): Promise<PartRange[]> {
+  await sequence.documentOffsets([]);
+  const rangeOf = (name: PartName, sequence: TokenSequence): PartRange => {
+    const { documents, tokens } = sequence;
+    return { name, sequence, documents, firstToken: 0, tokens };
+  };
+  const used = [...parts].filter(([name]) => split[splitParts.indexOf(name)] > 0);
+  return [rangeOf("all", sequence), ...used.map(([name, own]) => rangeOf(name, own))];
+}
+
+/** @throws {UserError} where data that were split by hash lack a part that is asked for. */
+function requireOwnParts(
+  { parts, prefixes }: TokenSequence,
+  split: readonly number[],
+  asked: readonly PartName[],
+): void {
+  for (const [i, name] of splitParts.entries()) {
+    if (parts === null || parts.has(name) || !asked.includes(name) || !(split[i] > 0)) continue;
+    throw new UserError(`the data have no ${name} part: they were split by hash into ${[...parts.keys()].join(", ")}`, {
+      where: prefixes[0],
+      hint: `make them again with another --split_by_hash, or give --split ${split.with(i, 0).join(",")}`,
+    });
+  }
+}
+
+function openPart(range: PartRange, maxSeqLen: number, seed: number | undefined): DatasetPart {
+  const { name, sequence, documents, tokens, firstToken } = range;
   const samples = samplesIn(tokens, maxSeqLen);
   return {
     name,
@@ -172,7 +207,7 @@ async function noSamples(
   const remedies: string[] = [];
   const longest = Math.min(...used.map((range) => range.tokens)) - 1;
   if (longest >= 1) remedies.push(`--max_seq_len ${longest} or less`);
-  if (empty.name !== "all") {
+  if (empty.name !== "all" && sequence.parts === null) {
     const working = await workingSplit(sequence, split, used.map((range) => range.name), maxSeqLen);
     if (working !== null) remedies.push(`--split ${working.join(",")}`);
   }

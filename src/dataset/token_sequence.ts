@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { UserError } from "../errors.ts";
 import { reason } from "../files.ts";
 import type { TokenFileMeta } from "./meta.ts";
+import { type SplitPart, splitParts } from "./split.ts";
 import { openTokenFile, type TokenFile } from "./token_reader.ts";
 
 /** Token files back to back. */
@@ -20,6 +21,8 @@ export interface TokenSequence extends Disposable {
   readonly fingerprint: string;
   /** Reads `count` ids from place `start` on into `out`, from `outOffset` on. */
   read(start: number, count: number, out: Uint32Array, outOffset?: number): void;
+  /** Of data that were split by document hash: each part's files as a sequence of their own; null for others. */
+  readonly parts: ReadonlyMap<SplitPart, TokenSequence> | null;
   /** Token offsets at which the documents start, `documents` included. Checks all indexes. In any order. */
   documentOffsets(documents: readonly number[]): Promise<Map<number, number>>;
   close(): void;
@@ -37,11 +40,37 @@ export async function openTokenSequence(folder: string, vocabSize?: number): Pro
   try {
     for (const prefix of prefixes) files.push(await openTokenFile(prefix, { vocabSize }));
     requireOneTokenizer(files);
+    requireSplitThroughout(files);
   } catch (error) {
     for (const file of files) file.close();
     throw error;
   }
-  return concatenate(files);
+  return { ...concatenate(files), parts: partsOf(files) };
+}
+
+/** The files by the part that their descriptions say they are. */
+function partsOf(files: readonly TokenFile[]): TokenSequence["parts"] {
+  if (files.every(({ meta }) => meta?.split === undefined)) return null;
+  const parts = new Map<SplitPart, TokenSequence>();
+  for (const part of splitParts) {
+    const own = files.filter(({ meta }) => meta?.split?.part === part);
+    if (own.length > 0) parts.set(part, { ...concatenate(own), parts: null });
+  }
+  return parts;
+}
+
+function requireSplitThroughout(files: readonly TokenFile[]): void {
+  const split = files.find(({ meta }) => meta?.split !== undefined);
+  const whole = files.find(({ meta }) => meta?.split === undefined);
+  if (split === undefined || whole === undefined) return;
+  throw new UserError(
+    `it is not split, but ${split.prefix} is the ${split.meta?.split?.part} part of a split by hash`,
+    {
+      where: whole.prefix,
+      expected: "either all files of the folder split by codekiln data --split_by_hash, or none",
+      hint: "put them into different folders",
+    },
+  );
 }
 
 function findPrefixes(folder: string): string[] {
@@ -92,7 +121,7 @@ function requireOneTokenizer(files: readonly TokenFile[]): void {
   }
 }
 
-function concatenate(files: readonly TokenFile[]): TokenSequence {
+function concatenate(files: readonly TokenFile[]): Omit<TokenSequence, "parts"> {
   const firstTokens = [0];
   const firstDocuments = [0];
   for (const [i, file] of files.entries()) {

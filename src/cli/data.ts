@@ -62,7 +62,7 @@ async function writeData(options: DataOptions, context: CommandContext): Promise
     paths: reading.input,
     reading: corpusReading(
       reading,
-      { ...context, note: progress.note },
+      context,
       ({ bytesRead, totalBytes }) =>
         progress.update(bytesRead, { total: totalBytes, extra: `${formatCount(tokens)} tokens` }),
     ),

@@ -103,11 +103,7 @@ function leftOutOf(corpus: Readonly<Record<string, unknown>>): string {
 
 /** A line without control characters, cut to a width. */
 function fit(line: string, columns: number): string {
-  // deno-lint-ignore no-control-regex
-  const clean = line.replaceAll("\t", "    ").replace(
-    /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    "·",
-  );
+  const clean = line.replaceAll("\t", "    ").replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "·");
   const characters = [...clean];
   return characters.length <= columns ? clean : `${characters.slice(0, columns - 1).join("")}…`;
 }

@@ -42,8 +42,7 @@ export async function createBlockEncoder(
 ): Promise<(blocks: readonly Block[]) => EncodedBlocks> {
   const hash = await createDocumentHash();
   const parseBlock = createBlockParser(parse);
-  const eosId = appendEos ? tokenizer.eosId : null;
-  const out = createIdBuffer(idsDtype(tokenizer.vocabSize) === "<u2");
+  const out = createIdBuffer(tokenizer, appendEos ? tokenizer.eosId : null);
 
   return (blocks) => {
     const lens: number[] = [];
@@ -59,7 +58,7 @@ export async function createBlockEncoder(
       if (damaged.length > 0 || Object.keys(dropped).length > 0) leftOut.push({ dropped, damaged });
       for (const document of documents) {
         const { text, language } = document;
-        lens.push(out.add(tokenizer.encode(text), eosId));
+        lens.push(out.add(text));
         textBytes.push(text.length);
         hashes.push(...hash(text));
         if (document.hash) contentHashes.push(...document.hash);
@@ -84,32 +83,47 @@ export async function createBlockEncoder(
   };
 }
 
-/** A buffer that grows with the ids in it. */
-function createIdBuffer(small: boolean) {
-  const empty = (): EncodedBlocks["ids"] => small ? new Uint16Array(0) : new Int32Array(0);
+/** Encodes documents back to back into a buffer that grows, in the type of the token file. */
+function createIdBuffer(tokenizer: Tokenizer, eosId: number | null) {
+  const small = idsDtype(tokenizer.vocabSize) === "<u2";
+  const empty = (): Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> =>
+    small ? new Uint16Array(0) : new Uint32Array(0);
   let room = empty();
   let used = 0;
+  const reserve = (more: number): void => {
+    if (room.length >= used + more) return;
+    const length = Math.max(1 << 16, 2 ** Math.ceil(Math.log2(used + more)));
+    const grown = small ? new Uint16Array(length) : new Uint32Array(length);
+    grown.set(room.subarray(0, used));
+    room = grown;
+  };
   return {
-    /** Adds the ids of a document and says how many. */
-    add(ids: Uint32Array, eosId: number | null): number {
-      const count = ids.length + (eosId === null ? 0 : 1);
-      if (room.length < used + count) {
-        const length = Math.max(1 << 16, 2 ** Math.ceil(Math.log2(used + count)));
-        const grown = small ? new Uint16Array(length) : new Int32Array(length);
-        grown.set(room.subarray(0, used));
-        room = grown;
+    /** Encodes a document and says how many ids it has. */
+    add(text: Uint8Array): number {
+      const start = used;
+      reserve(text.length + 1);
+      try {
+        used += tokenizer.encodeInto(text, room, used);
+      } catch (error) {
+        // A sentencepiece model may give more ids than there are bytes.
+        if (!(error instanceof RangeError)) throw error;
+        const ids = tokenizer.encode(text);
+        reserve(ids.length + 1);
+        room.set(ids, used);
+        used += ids.length;
       }
-      room.set(ids, used);
-      used += count;
-      if (eosId !== null) room[used - 1] = eosId;
-      return count;
+      if (eosId !== null) {
+        reserve(1);
+        room[used++] = eosId;
+      }
+      return used - start;
     },
     /** All ids so far, in a buffer of their own; begins anew. */
     take(): EncodedBlocks["ids"] {
       const ids = room.slice(0, used);
       used = 0;
       if (room.length > keptIds) room = empty(); // what one very large document needed is not kept
-      return ids;
+      return small ? new Uint16Array(ids.buffer) : new Int32Array(ids.buffer);
     },
   };
 }

@@ -8,6 +8,7 @@ import process from "node:process";
 import { FormatError, UserError } from "../errors.ts";
 import { reason } from "../files.ts";
 import { writeFiles } from "./save.ts";
+import { cachedEncoding, isCacheable } from "./sentencepiece_cache.ts";
 import { parseSentencePieceModel, PieceType, type SentencePieceModel } from "./sentencepiece_model.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { hex } from "./vocabulary.ts";
@@ -45,7 +46,11 @@ export async function loadSentencePiece(file: string, name: string): Promise<Tok
   const table = decodingTable(model);
   const isSpecial = (id: number) => model.pieces[id]?.type === PieceType.control;
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
-  const encode = (input: Uint8Array) => Uint32Array.from(processor.encodeIds(utf8.decode(input)));
+  // The decoder gives well-formed strings, which is what the library needs.
+  const encodeText = isCacheable(model)
+    ? cachedEncoding((part) => processor.encodeIds(part), model.addDummyPrefix)
+    : (text: string) => processor.encodeIds(text);
+  const encode = (input: Uint8Array) => Uint32Array.from(encodeText(utf8.decode(input)));
   let buffer = new Uint8Array(0);
   return {
     vocabSize: model.pieces.length,

@@ -1,7 +1,8 @@
 /**
  * Reads what codekiln needs of a sentencepiece .model, a protobuf message `ModelProto`: field 1, repeated pieces
- * {1 text, 2 score, 3 type}; field 2 the trainer's settings {24 white space as suffix, 47 end piece}; field 3 the
- * normalizer's {3 dummy prefix}. Everything is checked, since the library takes a damaged file without an error.
+ * {1 text, 2 score, 3 type}; field 2 the trainer's settings {3 kind of model, 24 white space as suffix, 35 byte fallback, 47 end
+ * piece}; field 3 the normalizer's {2 map of characters, 3 dummy prefix, 4 remove extra white space, 5 escape white space}.
+ * Everything is checked, since the library takes a damaged file without an error.
  */
 
 import { FormatError, UserError } from "../errors.ts";
@@ -15,6 +16,12 @@ export interface SentencePieceModel {
   readonly eosId: number | null;
   /** Whether a space is put before every text (and taken away when decoding). */
   readonly addDummyPrefix: boolean;
+  /** 1 unigram, 2 BPE, 3 words, 4 characters. */
+  readonly modelType: number;
+  /** Whether anything but the space's own sign is done to the text before it is cut up. */
+  readonly normalizes: boolean;
+  /** Whether characters without a piece become bytes, not the unknown piece. */
+  readonly byteFallback: boolean;
 }
 
 interface Field {
@@ -27,6 +34,9 @@ export function parseSentencePieceModel(bytes: Uint8Array, where: string): Sente
   const pieces: { text: string; type: number }[] = [];
   let addDummyPrefix = true;
   let eosPiece = "</s>";
+  let modelType = 1;
+  let byteFallback = false;
+  const normalizer = { charsMap: 0, removesSpaces: true, escapesSpaces: true };
   const parts = new Set<number>();
   for (const field of fields(bytes, where)) {
     if (!(field.value instanceof Uint8Array)) continue;
@@ -35,6 +45,8 @@ export function parseSentencePieceModel(bytes: Uint8Array, where: string): Sente
     if (field.number === 2) {
       for (const { number, value } of fields(field.value, where)) {
         if (number === 47 && value instanceof Uint8Array) eosPiece = utf8(value, where);
+        if (number === 3 && typeof value === "number") modelType = value;
+        if (number === 35 && typeof value === "number") byteFallback = value !== 0;
         if (number === 24 && value === 1) {
           throw new UserError("a sentencepiece model with white space as suffix is not supported", { where });
         }
@@ -42,7 +54,10 @@ export function parseSentencePieceModel(bytes: Uint8Array, where: string): Sente
     }
     if (field.number === 3) {
       for (const { number, value } of fields(field.value, where)) {
+        if (number === 2 && value instanceof Uint8Array) normalizer.charsMap = value.length;
         if (number === 3 && typeof value === "number") addDummyPrefix = value !== 0;
+        if (number === 4 && typeof value === "number") normalizer.removesSpaces = value !== 0;
+        if (number === 5 && typeof value === "number") normalizer.escapesSpaces = value !== 0;
       }
     }
   }
@@ -61,7 +76,8 @@ export function parseSentencePieceModel(bytes: Uint8Array, where: string): Sente
       piece.text === text && (piece.type === PieceType.control || piece.type === PieceType.userDefined)
     );
   const eosId = [special(END_OF_TEXT), special(eosPiece)].find((id) => id >= 0) ?? null;
-  return { pieces, eosId, addDummyPrefix };
+  const normalizes = normalizer.charsMap > 0 || normalizer.removesSpaces || !normalizer.escapesSpaces;
+  return { pieces, eosId, addDummyPrefix, modelType, normalizes, byteFallback };
 }
 
 function parsePiece(bytes: Uint8Array, where: string): { text: string; type: number } {

@@ -31,8 +31,10 @@ export interface Vocabulary {
 /** The id of every byte. @throws {FormatError} where a byte has none: text that holds it could not be encoded. */
 export function byteIds(vocabulary: Vocabulary, where: string): Int32Array {
   const ids = new Int32Array(256).fill(-1);
-  for (const [id, token] of vocabulary.tokens.entries()) {
-    if (token?.length === 1 && !vocabulary.special.has(id)) ids[token[0]] = id;
+  const { tokens, special } = vocabulary;
+  for (let id = 0; id < tokens.length; id++) {
+    const token = tokens[id];
+    if (token?.length === 1 && !special.has(id)) ids[token[0]] = id;
   }
   const missing = ids.reduce((count, id) => count + (id < 0 ? 1 : 0), 0);
   if (missing > 0) {
@@ -50,22 +52,21 @@ export async function fingerprintOf(vocabulary: Vocabulary): Promise<string> {
   const { tokens, special, merges, pattern = DEFAULT_PATTERN } = vocabulary;
   const patternBytes = new TextEncoder().encode(pattern === DEFAULT_PATTERN ? "" : pattern);
   let size = 8 + merges.length * 4 + patternBytes.length;
-  for (const token of tokens) size += 5 + (token?.length ?? 0);
+  for (let id = 0; id < tokens.length; id++) size += 5 + (tokens[id]?.length ?? 0);
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, tokens.length, true);
   view.setUint32(4, merges.length, true);
   let at = 8;
-  for (const [id, token] of tokens.entries()) {
+  for (let id = 0; id < tokens.length; id++) {
+    const token = tokens[id];
+    const length = token?.length ?? 0;
     view.setUint8(at, token === null ? 0 : special.has(id) ? 2 : 1);
-    view.setUint32(at + 1, token?.length ?? 0, true);
-    if (token !== null) bytes.set(token, at + 5);
-    at += 5 + (token?.length ?? 0);
+    view.setUint32(at + 1, length, true);
+    at += 5;
+    for (let i = 0; i < length; i++) bytes[at++] = token?.[i] ?? 0;
   }
-  for (const value of merges) {
-    view.setInt32(at, value, true);
-    at += 4;
-  }
+  for (let i = 0; i < merges.length; i++, at += 4) view.setInt32(at, merges[i], true);
   bytes.set(patternBytes, at);
   return hex(await crypto.subtle.digest("SHA-256", bytes));
 }

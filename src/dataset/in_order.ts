@@ -14,6 +14,8 @@ export interface Group {
   readonly cursor: ReadCursor;
   /** What reading had counted there. */
   readonly reading: CorpusReport;
+  /** Whether it is the first and the last one. */
+  readonly only: boolean;
 }
 
 /** Blocks in groups of `groupBytes` or a little more, so that small files go together. */
@@ -24,15 +26,18 @@ export async function* groupBlocks(
   let blocks: Block[] = [];
   let bytes = 0;
   let last: Pick<Group, "cursor" | "reading"> | null = null;
+  let only = true;
   for await (const block of stream) {
+    if (last !== null && bytes >= groupBytes) {
+      only = false;
+      yield { blocks, bytes, ...last, only };
+      [blocks, bytes] = [[], 0];
+    }
     blocks.push(block);
     bytes += blockBytes(block);
     last = { cursor: cursor(), reading: copyReport(report) };
-    if (bytes < groupBytes) continue;
-    yield { blocks, bytes, ...last };
-    [blocks, bytes, last] = [[], 0, null];
   }
-  if (last !== null) yield { blocks, bytes, ...last };
+  if (last !== null) yield { blocks, bytes, ...last, only };
 }
 
 /** What came of a group. */
@@ -44,7 +49,7 @@ export type EncodedGroup = Omit<Group, "blocks"> & { readonly encoded: EncodedBl
  */
 export async function* inOrder(
   groups: AsyncIterable<Group>,
-  encode: (blocks: readonly Block[]) => Promise<EncodedBlocks>,
+  encode: (group: Group) => Promise<EncodedBlocks>,
   limits: { groups: number; bytes: number },
 ): AsyncGenerator<EncodedGroup> {
   const queue: { bytes: number; result: Promise<EncodedGroup> }[] = [];
@@ -56,11 +61,12 @@ export async function* inOrder(
     underWay -= first.bytes;
     return result;
   };
-  for await (const { blocks, ...group } of groups) {
+  for await (const group of groups) {
     while (queue.length > 0 && (queue.length >= limits.groups || underWay + group.bytes > limits.bytes)) {
       yield await takeFirst();
     }
-    const result = encode(blocks).then((encoded) => ({ ...group, encoded }));
+    const { blocks: _blocks, ...rest } = group;
+    const result = encode(group).then((encoded) => ({ ...rest, encoded }));
     result.catch(() => {}); // told when it is its turn
     queue.push({ bytes: group.bytes, result });
     underWay += group.bytes;

@@ -10,9 +10,10 @@ import { type CorpusReport, createReport, joinReports, restoreReport } from "../
 import { FormatError, UserError } from "../errors.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { requireEos } from "./build.ts";
+import { createBlockEncoder } from "./encode_block.ts";
 import { createEncodePool } from "./encode_pool.ts";
 import type { HashSplit } from "./hash_split.ts";
-import { type EncodedGroup, groupBlocks, inOrder } from "./in_order.ts";
+import { type EncodedGroup, type Group, groupBlocks, inOrder } from "./in_order.ts";
 import { type Checkpoint, createJournal, type Journal } from "./journal.ts";
 import { createKeeper, type Keeper, type Written } from "./keeper.ts";
 import { type NotedHashes, openNotedHashes } from "./noted_hashes.ts";
@@ -168,7 +169,10 @@ async function encodeAll(run: TokenizeOptions, work: Work, from: Checkpoint | nu
   });
   const groups = groupBlocks(corpus, run.groupBytes ?? defaultGroupBytes);
   const limits = { groups: workers * groupsPerThread, bytes: maxBytesUnderWay };
-  for await (const group of inOrder(groups, pool.encode, limits)) {
+  // A corpus of one group is not worth the start of a thread.
+  const encode = async ({ blocks, only }: Group) =>
+    only ? (await createBlockEncoder(tokenizer, { parse, appendEos }))(blocks) : await pool.encode(blocks);
+  for await (const group of inOrder(groups, encode, limits)) {
     signal?.throwIfAborted();
     write(group, work);
     run.onProgress?.(work.files);

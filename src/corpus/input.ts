@@ -123,14 +123,15 @@ export async function* streamInput(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => {});
-  const onAbort = (): void => aborted.reject(signal?.reason);
+  // Cancelling ends a read that waits. (A race with a promise of the abort would keep every chunk alive: the promise remembers
+  // all races that it was in.)
+  const onAbort = (): void => void reader.cancel(signal?.reason).catch(() => {});
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    signal?.throwIfAborted();
     for (;;) {
-      const { done, value } = await Promise.race([reader.read(), aborted.promise]);
+      signal?.throwIfAborted();
+      const { done, value } = await reader.read();
+      signal?.throwIfAborted();
       if (done) return;
       count(value.length);
       yield value;

@@ -5,6 +5,7 @@
  * Usage: deno task compile [OUTPUT]
  */
 
+import { engineFlags } from "../src/device/cpu/engine.ts";
 import { fromRoot, runDeno } from "./deno_command.ts";
 
 /**
@@ -13,7 +14,9 @@ import { fromRoot, runDeno } from "./deno_command.ts";
  */
 export function compileArguments(output: string): string[] {
   const flags = ["--frozen", "--no-check", "--exclude-unused-npm", "--allow-all"];
-  return ["compile", ...flags, "--output", output, "src/main.ts"];
+  const engine = engineFlags();
+  const entry = engine.length > 0 ? [`--v8-flags=${engine.join(",")}`, "src/main_x64.ts"] : ["src/main.ts"];
+  return ["compile", ...flags, "--output", output, ...entry];
 }
 
 if (import.meta.main) {

@@ -7,6 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import { engineFlags } from "../src/device/cpu/engine.ts";
 import { fromRoot, runDeno } from "./deno_command.ts";
 import { portableHeader } from "./portable_header.ts";
 
@@ -29,7 +30,7 @@ export async function buildPortable(output: string): Promise<number> {
   const hash = createHash("sha256").update(app).update(deno).digest("hex").slice(0, 16);
   const packedApp = gzipSync(app, { level: 9 });
   const packedDeno = gzipSync(deno, { level: 6 });
-  const header = new TextEncoder().encode(portableHeader({ hash, appBytes: packedApp.length }));
+  const header = new TextEncoder().encode(portableHeader({ flags: engineFlags(), hash, appBytes: packedApp.length }));
 
   const partial = `${output}.partial`;
   using file = await Deno.open(partial, { write: true, create: true, truncate: true, mode: 0o755 });

@@ -9,6 +9,8 @@
 export const headerBytes = 2048;
 
 export interface PortableParts {
+  /** V8's flags for the processor of the binary. */
+  readonly flags: readonly string[];
   /** Names the unpacked folder; differs when app or binary differ. */
   readonly hash: string;
   /** Size of the compressed app.js. */
@@ -16,7 +18,7 @@ export interface PortableParts {
 }
 
 /** The header's text, padded with spaces and newlines to `headerBytes`. */
-export function portableHeader({ hash, appBytes }: PortableParts): string {
+export function portableHeader({ flags, hash, appBytes }: PortableParts): string {
   const script = `#!/bin/sh
 # codekiln as one file: a Deno runtime and the program, unpacked once to the cache folder.
 set -eu
@@ -42,6 +44,8 @@ if [ ! -x "$dir/deno" ]; then
 fi
 DENO_DIR="$dir/deno_dir" DENO_NO_UPDATE_CHECK=1
 export DENO_DIR DENO_NO_UPDATE_CHECK
+flags="\${CODEKILN_V8_FLAGS-${flags.join(",")}}"
+if [ -n "$flags" ]; then DENO_V8_FLAGS="\${DENO_V8_FLAGS:+$DENO_V8_FLAGS,}$flags"; export DENO_V8_FLAGS; fi
 exec "$dir/deno" run -A --quiet --no-config --no-lock --cached-only "$dir/app.js" "$@"
 exit 1
 `;

@@ -27,6 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...["src/generate", "src/train", "src/bench"],
   ],
   "src/main.ts": ["src/cli", "deno.json"],
+  "src/main_x64.ts": ["src/main.ts", "src/cli", "src/device"],
 };
 
 /** Everybody may import these. */

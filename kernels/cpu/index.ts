@@ -10,6 +10,7 @@ import { barrier, waitWhile } from "./barrier";
 import * as control from "./control";
 import { now } from "./clock";
 import { dispatch } from "./dispatch";
+import { setWide } from "./wide";
 import { setWorkerScratch } from "./worker_scratch";
 
 // Every kernel is exported too: that keeps it a function of its own, which engines compile better than one giant.
@@ -74,9 +75,11 @@ function runCalls(calls: usize, count: u32, worker: i32, workers: i32, spin: u32
  * @param workers how many there are
  * @param spin looks at a barrier before sleeping there
  * @param scratch address of this worker's own scratch memory
+ * @param wide see wide.ts
  */
-export function work(worker: i32, workers: i32, spin: u32, scratch: usize): void {
+export function work(worker: i32, workers: i32, spin: u32, scratch: usize, wide: bool): void {
   setWorkerScratch(scratch);
+  setWide(wide);
   for (let next: i32 = 0;; next++) {
     waitWhile(control.HEAD, next, SPIN_BETWEEN_COMMANDS, 0);
     const command: usize = control.RING + (next & (control.RING_COMMANDS - 1)) * control.COMMAND_BYTES;

@@ -23,6 +23,9 @@ const FIRST_K: usize = 60;
 const END_K: usize = 64;
 const K: usize = 68;
 
+/** Rows of a that a panel of b in first-level cache is multiplied with before the next panel comes: theirs are in the second. */
+const BLOCK_ROWS: u32 = 96;
+
 /**
  * args: the epilogue's words (matmul_epilogue.ts), then: the packed panels of the smaller operand for k from firstK to endK, the
  * larger operand (elements from k = 0 on), its row length, whether its lines are its rows, whether it is b, panels of a strip, length of a
@@ -48,24 +51,21 @@ export function matmulStrip(args: usize, strip: u32): void {
     const first = k == 0;
     const last = k + count == load<u32>(args, K);
     const slab = endK - firstK;
-    const a = streamB ? load<usize>(args, SHARED) + <usize>(k - firstK) * 24 : own;
-    const b = streamB ? own : load<usize>(args, SHARED) + <usize>(k - firstK) * 32;
-    const aPanel = <usize>(streamB ? slab : count) * 24;
-    const bPanel = <usize>(streamB ? count : slab) * 32;
-    if (streamB) {
-      for (let row: u32 = 0; row < m; row += TILE_ROWS) {
-        const panel = a + row / TILE_ROWS * aPanel;
-        for (let column: u32 = 0; column < lines; column += TILE_COLUMNS) {
-          multiplyPanels(panel, b + column / TILE_COLUMNS * bPanel, count, tile);
-          finishTile(args, tile, row, firstLine + column, first, last);
-        }
-      }
-    } else {
-      for (let column: u32 = 0; column < n; column += TILE_COLUMNS) {
+    const aPanel = <usize>(streamB ? slab : count) << 4;
+    const bPanel = <usize>(streamB ? count : slab) << 6;
+    const a = streamB ? load<usize>(args, SHARED) + (<usize>(k - firstK) << 4) : own;
+    const b = streamB ? own : load<usize>(args, SHARED) + (<usize>(k - firstK) << 6);
+    const rows = streamB ? m : lines;
+    const columns = streamB ? lines : n;
+    const row0 = streamB ? 0 : firstLine;
+    const column0 = streamB ? firstLine : 0;
+    for (let block: u32 = 0; block < rows; block += BLOCK_ROWS) {
+      const blockEnd = min(block + BLOCK_ROWS, rows);
+      for (let column: u32 = 0; column < columns; column += TILE_COLUMNS) {
         const panel = b + column / TILE_COLUMNS * bPanel;
-        for (let row: u32 = 0; row < lines; row += TILE_ROWS) {
+        for (let row = block; row < blockEnd; row += TILE_ROWS) {
           multiplyPanels(a + row / TILE_ROWS * aPanel, panel, count, tile);
-          finishTile(args, tile, firstLine + row, column, first, last);
+          finishTile(args, tile, row0 + row, column0 + column, first, last);
         }
       }
     }

@@ -1,10 +1,12 @@
 /**
- * What happens to a tile of sums while it is in cache. Sums over a block of k gather in `sums` (M, N); the last block's become
- * z = sums + bias; pre = z; y = gelu(z) or z; y += residual; out = y, or += y. Of these, what a product does not ask for is
- * left out: its address is 0.
+ * What becomes of a tile of the matrix product: added to the sums that earlier blocks of k left, or finished.
+ *
+ * Between blocks of k the sums lie in `sums` (M, N): out, pre, or scratch memory, wherever nothing is lost by it. To finish: z =
+ * sums + bias; pre = z; y = gelu(z) or z; y += residual; out = y, or += y. Of these, what a product does not ask for is
+ * left out: its address is 0. Each is a pass over the tile, which stays in first-level cache.
  */
 import { gelu4 } from "./gelu";
-import { TILE_COLUMNS, TILE_ROWS } from "./matmul_tile";
+import { TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from "./matmul_tile";
 
 /** The words of a product's arguments that are read here. */
 export const SUMS: usize = 0;
@@ -22,40 +24,66 @@ const ACCUMULATE: u32 = 2;
 /** The first block adds to what `sums` holds. */
 export const ADD_FIRST: u32 = 4;
 
-// @ts-ignore: decorator
-@inline
-function loadPart(from: usize, lanes: u32): v128 {
-  if (lanes >= 4) return v128.load(from);
-  let x = v128.load32_zero(from);
-  if (lanes > 1) x = v128.load32_lane(from, x, 1, 4);
-  if (lanes > 2) x = v128.load32_lane(from, x, 2, 8);
-  return x;
-}
+/** Bytes of a tile's row. */
+const ROW: usize = 64;
 
 // @ts-ignore: decorator
 @inline
-function storePart(to: usize, x: v128, lanes: u32): void {
-  if (lanes >= 4) return v128.store(to, x);
-  v128.store32_lane(to, x, 0);
-  if (lanes > 1) v128.store32_lane(to, x, 1, 4);
-  if (lanes > 2) v128.store32_lane(to, x, 2, 8);
+function isWhole(rows: u32, columns: u32): bool {
+  return rows == TILE_ROWS && columns == TILE_COLUMNS;
 }
 
-/** Up to 4 neighbours of a row, `at` bytes from the start of each tensor (M, N). */
-// @ts-ignore: decorator
-@inline
-function finishVector(args: usize, x: v128, bias: v128, at: usize, lanes: u32, addSums: bool): void {
-  const pre = load<usize>(args, PRE);
-  const residual = load<usize>(args, RESIDUAL);
-  const out = load<usize>(args, OUT) + at;
-  const flags = load<u32>(args, FLAGS);
-  if (addSums) x = f32x4.add(loadPart(load<usize>(args, SUMS) + at, lanes), x);
-  x = f32x4.add(x, bias);
-  if (pre) storePart(pre + at, x, lanes);
-  if (flags & GELU) x = gelu4(x);
-  if (residual) x = f32x4.add(x, loadPart(residual + at, lanes));
-  if (flags & ACCUMULATE) x = f32x4.add(loadPart(out, lanes), x);
-  storePart(out, x, lanes);
+/** tile += rows of a matrix (or of a single row, with stride 0). */
+function addRows(tile: usize, from: usize, stride: usize, rows: u32, columns: u32): void {
+  if (isWhole(rows, columns)) {
+    for (const end = tile + TILE_BYTES; tile != end; tile += ROW) {
+      const x0 = f32x4.add(v128.load(from), v128.load(tile));
+      const x1 = f32x4.add(v128.load(from, 16), v128.load(tile, 16));
+      const x2 = f32x4.add(v128.load(from, 32), v128.load(tile, 32));
+      const x3 = f32x4.add(v128.load(from, 48), v128.load(tile, 48));
+      v128.store(tile, x0);
+      v128.store(tile, x1, 16);
+      v128.store(tile, x2, 32);
+      v128.store(tile, x3, 48);
+      from += stride;
+    }
+    return;
+  }
+  for (let r: u32 = 0; r < rows; r++) {
+    for (let i: usize = 0; i < <usize>columns << 2; i += 4) store<f32>(tile + i, load<f32>(from + i) + load<f32>(tile + i));
+    tile += ROW;
+    from += stride;
+  }
+}
+
+/** Rows of a matrix = tile. */
+function storeRows(tile: usize, to: usize, stride: usize, rows: u32, columns: u32): void {
+  if (isWhole(rows, columns)) {
+    for (const end = tile + TILE_BYTES; tile != end; tile += ROW) {
+      const x0 = v128.load(tile), x1 = v128.load(tile, 16), x2 = v128.load(tile, 32), x3 = v128.load(tile, 48);
+      v128.store(to, x0);
+      v128.store(to, x1, 16);
+      v128.store(to, x2, 32);
+      v128.store(to, x3, 48);
+      to += stride;
+    }
+    return;
+  }
+  for (let r: u32 = 0; r < rows; r++) {
+    for (let i: usize = 0; i < <usize>columns << 2; i += 4) store<f32>(to + i, load<f32>(tile + i));
+    tile += ROW;
+    to += stride;
+  }
+}
+
+/** tile = gelu(tile). */
+function geluRows(tile: usize): void {
+  for (const end = tile + TILE_BYTES; tile != end; tile += 32) {
+    const y0 = gelu4(v128.load(tile));
+    const y1 = gelu4(v128.load(tile, 16));
+    v128.store(tile, y0);
+    v128.store(tile, y1, 16);
+  }
 }
 
 /**
@@ -65,36 +93,21 @@ function finishVector(args: usize, x: v128, bias: v128, at: usize, lanes: u32, a
  */
 export function finishTile(args: usize, tile: usize, row: u32, column: u32, first: bool, last: bool): void {
   const n = load<u32>(args, COLUMNS);
+  const flags = load<u32>(args, FLAGS);
   const rows = min(TILE_ROWS, load<u32>(args, ROWS) - row);
   const columns = min(TILE_COLUMNS, n - column);
   const stride = <usize>n << 2;
-  const addSums = !first || (load<u32>(args, FLAGS) & ADD_FIRST) != 0;
-  let at = (<usize>row * n + column) << 2;
-  const left = min(4, columns);
-  const right = columns - left;
-  if (!last) {
-    let sums = load<usize>(args, SUMS) + at;
-    for (let r: u32 = 0; r < rows; r++) {
-      let x0 = v128.load(tile);
-      let x1 = v128.load(tile, 16);
-      if (addSums) x0 = f32x4.add(loadPart(sums, left), x0);
-      storePart(sums, x0, left);
-      if (right > 0) {
-        if (addSums) x1 = f32x4.add(loadPart(sums + 16, right), x1);
-        storePart(sums + 16, x1, right);
-      }
-      sums += stride;
-      tile += 32;
-    }
-    return;
-  }
-  const bias = load<usize>(args, BIAS) ? load<usize>(args, BIAS) + (<usize>column << 2) : 0;
-  const bias0 = bias ? loadPart(bias, left) : f32x4.splat(0);
-  const bias1 = bias && right > 0 ? loadPart(bias + 16, right) : f32x4.splat(0);
-  for (let r: u32 = 0; r < rows; r++) {
-    finishVector(args, v128.load(tile), bias0, at, left, addSums);
-    if (right > 0) finishVector(args, v128.load(tile, 16), bias1, at + 16, right, addSums);
-    at += stride;
-    tile += 32;
-  }
+  const at = (<usize>row * n + column) << 2;
+  if (!first || flags & ADD_FIRST) addRows(tile, load<usize>(args, SUMS) + at, stride, rows, columns);
+  if (!last) return storeRows(tile, load<usize>(args, SUMS) + at, stride, rows, columns);
+  const bias = load<usize>(args, BIAS);
+  if (bias) addRows(tile, bias + (<usize>column << 2), 0, rows, columns);
+  const pre = load<usize>(args, PRE);
+  if (pre) storeRows(tile, pre + at, stride, rows, columns);
+  if (flags & GELU) geluRows(tile);
+  const residual = load<usize>(args, RESIDUAL);
+  if (residual) addRows(tile, residual + at, stride, rows, columns);
+  const out = load<usize>(args, OUT) + at;
+  if (flags & ACCUMULATE) addRows(tile, out, stride, rows, columns);
+  storeRows(tile, out, stride, rows, columns);
 }

@@ -1,5 +1,5 @@
 /**
- * Packing for the matrix product: `size` neighbouring rows of a (6) or columns of b (8), called lines here, become a panel
+ * Packing for the matrix product: `size` neighbouring rows of a (4) or columns of b (16), called lines here, become a panel
  * (count, size) that the register tile reads from front to back. Lines beyond the matrix are zeros.
  *
  * A line's values lie either side by side (a as it is, b transposed) or one row of the matrix apart (a transposed, b as it is).
@@ -17,63 +17,33 @@ function packEdge(from: usize, lineStride: usize, step: usize, lines: u32, count
   }
 }
 
-/** Stores the transpose of 4 × 4 values: 4 values at `to` and at every `stride` bytes behind it. */
-// @ts-ignore: decorator
-@inline
-function storeTransposed(r0: v128, r1: v128, r2: v128, r3: v128, to: usize, stride: usize): void {
-  const low01 = i32x4.shuffle(r0, r1, 0, 4, 1, 5);
-  const high01 = i32x4.shuffle(r0, r1, 2, 6, 3, 7);
-  const low23 = i32x4.shuffle(r2, r3, 0, 4, 1, 5);
-  const high23 = i32x4.shuffle(r2, r3, 2, 6, 3, 7);
-  v128.store(to, i64x2.shuffle(low01, low23, 0, 2));
-  v128.store(to + stride, i64x2.shuffle(low01, low23, 1, 3));
-  v128.store(to + 2 * stride, i64x2.shuffle(high01, high23, 0, 2));
-  v128.store(to + 3 * stride, i64x2.shuffle(high01, high23, 1, 3));
-}
-
-/** 6 lines whose values lie side by side. */
-function transpose6(from: usize, lineStride: usize, count: u32, to: usize): void {
+/** 4 lines whose values lie side by side: 4 × 4 values at a time, 4 of one k at every `step` bytes. */
+function transpose4(from: usize, lineStride: usize, count: u32, to: usize, step: usize): void {
   const whole = count & ~3;
   for (let k: u32 = 0; k < whole; k += 4) {
-    const f1 = from + lineStride;
-    const f2 = f1 + lineStride;
-    const f3 = f2 + lineStride;
-    const f4 = f3 + lineStride;
-    const r4 = v128.load(f4);
-    const r5 = v128.load(f4 + lineStride);
-    storeTransposed(v128.load(from), v128.load(f1), v128.load(f2), v128.load(f3), to, 24);
-    const low = i32x4.shuffle(r4, r5, 0, 4, 1, 5);
-    const high = i32x4.shuffle(r4, r5, 2, 6, 3, 7);
-    v128.store64_lane(to, low, 0, 16);
-    v128.store64_lane(to, low, 1, 40);
-    v128.store64_lane(to, high, 0, 64);
-    v128.store64_lane(to, high, 1, 88);
+    const r0 = v128.load(from);
+    const r1 = v128.load(from + lineStride);
+    const r2 = v128.load(from + 2 * lineStride);
+    const r3 = v128.load(from + 3 * lineStride);
+    const low01 = i32x4.shuffle(r0, r1, 0, 4, 1, 5);
+    const high01 = i32x4.shuffle(r0, r1, 2, 6, 3, 7);
+    const low23 = i32x4.shuffle(r2, r3, 0, 4, 1, 5);
+    const high23 = i32x4.shuffle(r2, r3, 2, 6, 3, 7);
+    v128.store(to, i64x2.shuffle(low01, low23, 0, 2));
+    v128.store(to + step, i64x2.shuffle(low01, low23, 1, 3));
+    v128.store(to + 2 * step, i64x2.shuffle(high01, high23, 0, 2));
+    v128.store(to + 3 * step, i64x2.shuffle(high01, high23, 1, 3));
     from += 16;
-    to += 96;
+    to += 4 * step;
   }
-  packEdge(from, lineStride, 4, 6, count - whole, 6, to);
+  for (let k = whole; k < count; k++) {
+    for (let line: usize = 0; line < 4; line++) store<f32>(to + (line << 2), load<f32>(from + line * lineStride));
+    from += 4;
+    to += step;
+  }
 }
 
-/** 8 lines whose values lie side by side. */
-function transpose8(from: usize, lineStride: usize, count: u32, to: usize): void {
-  const whole = count & ~3;
-  for (let k: u32 = 0; k < whole; k += 4) {
-    const f1 = from + lineStride;
-    const f2 = f1 + lineStride;
-    const f3 = f2 + lineStride;
-    storeTransposed(v128.load(from), v128.load(f1), v128.load(f2), v128.load(f3), to, 32);
-    const f4 = f3 + lineStride;
-    const f5 = f4 + lineStride;
-    const f6 = f5 + lineStride;
-    const f7 = f6 + lineStride;
-    storeTransposed(v128.load(f4), v128.load(f5), v128.load(f6), v128.load(f7), to + 16, 32);
-    from += 16;
-    to += 128;
-  }
-  packEdge(from, lineStride, 4, 8, count - whole, 8, to);
-}
-
-/** Panels of 6 or 8 lines that lie side by side in rows `step` apart; row by row, since each is read from memory in one go. */
+/** Panels of 4 or 16 lines that lie side by side in rows `step` apart; row by row, since each is read from memory in one go. */
 function copyPanels(from: usize, step: usize, panels: u32, count: u32, size: u32, to: usize): void {
   const panelBytes = <usize>count * size * 4;
   for (let k: u32 = 0; k < count; k++) {
@@ -82,15 +52,17 @@ function copyPanels(from: usize, step: usize, panels: u32, count: u32, size: u32
     if (size == TILE_ROWS) {
       for (let panel: u32 = 0; panel < panels; panel++) {
         v128.store(target, v128.load(source));
-        store<u64>(target, load<u64>(source, 16), 16);
-        source += 24;
+        source += 16;
         target += panelBytes;
       }
     } else {
       for (let panel: u32 = 0; panel < panels; panel++) {
-        v128.store(target, v128.load(source));
-        v128.store(target, v128.load(source, 16), 16);
-        source += 32;
+        const x0 = v128.load(source), x1 = v128.load(source, 16), x2 = v128.load(source, 32), x3 = v128.load(source, 48);
+        v128.store(target, x0);
+        v128.store(target, x1, 16);
+        v128.store(target, x2, 32);
+        v128.store(target, x3, 48);
+        source += 64;
         target += panelBytes;
       }
     }
@@ -121,13 +93,11 @@ export function packPanels(
   const lineStride = transpose ? rowStride : 4;
   if (!transpose) {
     copyPanels(from, rowStride, panels, count, size, to);
-  } else if (size == TILE_ROWS) {
-    for (let panel: u32 = 0; panel < panels; panel++) {
-      transpose6(from + panel * size * lineStride, lineStride, count, to + panel * panelBytes);
-    }
   } else {
-    for (let panel: u32 = 0; panel < panels; panel++) {
-      transpose8(from + panel * size * lineStride, lineStride, count, to + panel * panelBytes);
+    for (let line: u32 = 0; line < panels * size; line += 4) {
+      const within = line % size;
+      const panel = to + (line - within) / size * panelBytes;
+      transpose4(from + line * lineStride, lineStride, count, panel + (within << 2), <usize>size << 2);
     }
   }
   if (rest > 0) {

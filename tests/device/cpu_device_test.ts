@@ -1,4 +1,5 @@
 /** What is the CPU device's alone: threads, limits, failures. What all devices promise: device_test.ts. */
+import { isWideEngine } from "../../src/device/cpu/engine.ts";
 import { type CpuOptions, openCpuDevice } from "../../src/device/cpu/device.ts";
 import { compileModule } from "../../src/device/cpu/module.ts";
 import { createMemory } from "../../src/device/cpu/memory.ts";
@@ -65,7 +66,7 @@ for (const count of [1, 2, 3]) {
       if (failure !== null) throw new DeviceError(failure);
     });
     const scratch = Array.from({ length: count }, () => memory.allocate(WORKER_SCRATCH_BYTES));
-    const workers = await startWorkers({ module, memory: memory.wasm, scratch, blas: null });
+    const workers = await startWorkers({ module, memory: memory.wasm, scratch, blas: null, wide: isWideEngine() });
     // A call of a kernel that does not exist traps, as any error in a kernel would.
     const call = memory.allocateZeros(CALL_BYTES);
     memory.words(call, 2).set([0xffff, 1]);
@@ -77,7 +78,11 @@ for (const count of [1, 2, 3]) {
   });
 }
 
-const options: readonly [string, CpuOptions][] = [["relaxed SIMD", {}], ["SIMD", { plainSimd: true }]];
+const options: readonly [string, CpuOptions][] = [
+  ["relaxed SIMD", { wide: false }],
+  ["SIMD", { plainSimd: true, wide: false }],
+  ["wide relaxed SIMD", { wide: true }],
+];
 for (const [simd, how] of options) {
   Deno.test(`the device's name tells threads and ${simd}`, async () => {
     await using device = await openCpuDevice({ threads: 2, ...how });

@@ -4,6 +4,7 @@
  */
 
 import assert from "node:assert/strict";
+import { engineFlags } from "../../src/device/cpu/engine.ts";
 import { buildPortable } from "../../tasks/compile_portable.ts";
 
 interface Outcome {
@@ -86,6 +87,7 @@ Deno.test("the portable file goes the whole way from source code to generated te
     await t.step("devices finds the processor", async () => {
       const { cpu, auto } = JSON.parse(await succeed(folder, ["devices", "--json"]));
       assert.ok(cpu.threads >= 1 && /SIMD/.test(cpu.simd));
+      assert.equal(cpu.vector_bits, engineFlags().length > 0 ? 256 : 128);
       assert.match(auto.device, /^(cpu|gpu)$/);
     });
 

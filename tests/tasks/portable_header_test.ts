@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { gzipSync } from "node:zlib";
+import { engineFlags } from "../../src/device/cpu/engine.ts";
 import { headerBytes, portableHeader } from "../../tasks/portable_header.ts";
 
 /** A portable file whose "Deno" is a shell script that prints its arguments. */
-async function writeFile(path: string, hash: string): Promise<void> {
+async function writeFile(path: string, hash: string, flags: readonly string[] = []): Promise<void> {
   const app = gzipSync(new TextEncoder().encode("// app\n"));
-  const deno = gzipSync(new TextEncoder().encode('#!/bin/sh\nprintf "%s|" "$@"\n'));
-  const header = new TextEncoder().encode(portableHeader({ hash, appBytes: app.length }));
+  const deno = gzipSync(new TextEncoder().encode('#!/bin/sh\nprintf "%s|" "$DENO_V8_FLAGS" "$@"\n'));
+  const header = new TextEncoder().encode(portableHeader({ flags, hash, appBytes: app.length }));
   await Deno.writeFile(path, Buffer.concat([header, app, deno]), { mode: 0o755 });
 }
 
@@ -30,7 +31,9 @@ async function withFile(body: (folder: string, file: string) => Promise<void>): 
 
 Deno.test("the header has its fixed size", () => {
   assert.equal(
-    new TextEncoder().encode(portableHeader({ hash: "f".repeat(16), appBytes: 123456789 })).length,
+    new TextEncoder().encode(
+      portableHeader({ flags: engineFlags("x86_64"), hash: "f".repeat(16), appBytes: 123456789 }),
+    ).length,
     headerBytes,
   );
 });
@@ -57,6 +60,18 @@ Deno.test("many first starts at once leave one complete folder", async () => {
     assert.deepEqual([...Deno.readDirSync(`${folder}/c/codekiln`)].map((entry) => entry.name), ["0123abcd"]);
     const inside = [...Deno.readDirSync(`${folder}/c/codekiln/0123abcd`)].map((entry) => entry.name).sort();
     assert.deepEqual(inside.filter((name) => name !== "deno_dir"), ["app.js", "deno"]);
+  });
+});
+
+Deno.test("the runtime starts with V8's flags for its processor, unless CODEKILN_V8_FLAGS is set", async () => {
+  await withFile(async (folder) => {
+    await writeFile(`${folder}/x64`, "4567", ["--one", "--two"]);
+    const flagsOf = async (env: Record<string, string>) =>
+      (await run(`${folder}/x64`, { XDG_CACHE_HOME: `${folder}/c`, ...env })).out.split("|")[0];
+    assert.equal(await flagsOf({}), "--one,--two");
+    assert.equal(await flagsOf({ DENO_V8_FLAGS: "--three" }), "--three,--one,--two");
+    assert.equal(await flagsOf({ CODEKILN_V8_FLAGS: "" }), "");
+    assert.equal(await flagsOf({ CODEKILN_V8_FLAGS: "--four", DENO_V8_FLAGS: "--three" }), "--three,--four");
   });
 });
 

@@ -12,6 +12,7 @@ import type { Device, Executable, HostArray, MemoryUse } from "../device.ts";
 import type { BlasLibrary } from "./blas.ts";
 import { writeCalls } from "./calls.ts";
 import type { CpuTraits } from "./kernel.ts";
+import { isWideEngine } from "./engine.ts";
 import { createMemory } from "./memory.ts";
 import { compileModule } from "./module.ts";
 import { createQueue, STAGED_BYTES } from "./queue.ts";
@@ -26,6 +27,8 @@ export interface CpuOptions {
   blas?: BlasLibrary | null;
   /** Does without fused multiply-adds. */
   plainSimd?: boolean;
+  /** Whether the engine fuses vectors to 256 bits; default as the process was started (engine.ts). Results do not depend on it. */
+  wide?: boolean;
 }
 
 export interface CpuDevice extends Device {
@@ -71,6 +74,7 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   }
   const blas = options.blas ?? null;
   const { module, name: simd } = await compileModule(options.plainSimd ? "plain" : "best");
+  const wide = options.wide ?? isWideEngine();
   const memory = createMemory();
   let failure: string | null = null;
   let closed = false;
@@ -81,12 +85,16 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   };
   const queue = createQueue(memory, check);
   const scratch = Array.from({ length: threads }, () => memory.allocate(WORKER_SCRATCH_BYTES));
-  const workers = await startWorkers({ module, memory: memory.wasm, scratch, blas });
+  const workers = await startWorkers({ module, memory: memory.wasm, scratch, blas, wide });
   workers.failure.then((reason) => failure = reason);
   const storages = createStorages(memory);
   const heaps = createHeaps(memory);
   const traits: CpuTraits = { blas: blas !== null };
-  const parts = [`${os.cpus().at(0)?.model.trim() ?? "CPU"}`, `${threads} thread${threads > 1 ? "s" : ""}`, simd];
+  const parts = [
+    `${os.cpus().at(0)?.model.trim() ?? "CPU"}`,
+    `${threads} thread${threads > 1 ? "s" : ""}`,
+    wide ? `wide ${simd}` : simd,
+  ];
   const name = [...parts, ...blas ? [blas.name] : []].join(", ");
 
   const planOf = (program: Program) => planMemory(program, { scratch: (op) => scratchOf(op, traits) });

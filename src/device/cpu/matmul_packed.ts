@@ -8,16 +8,17 @@ import type { Matmul } from "../../program/op.ts";
 import { type Argument, at, type Call, NONE, scratchAt } from "./kernel.ts";
 
 /** The register tile: rows of a, columns of b. */
-const TILE_ROWS = 6;
-const TILE_COLUMNS = 8;
-/** Most k of a block: panels of both operands then stay in 32 KiB of first-level cache. */
-const MAX_BLOCK = 384;
+const TILE_ROWS = 4;
+const TILE_COLUMNS = 16;
+/** Most k of a block: a panel of b then takes half of 32 KiB of first-level cache. */
+const MAX_BLOCK = 256;
 /** Elements of the shared operand packed at a time, where a block of k is not more. */
 const SLAB_ELEMENTS = 2 ** 20;
 /** Strips that keep a dozen threads busy, and the work that is worth an item, in multiply-adds. */
 const STRIPS = 24;
 const STRIP_WORK = 500_000;
-const MAX_STRIP_PANELS = 12;
+/** Most lines of a strip: their panels stay in the second-level cache. */
+const MAX_STRIP_LINES = 192;
 /** Elements packed by an item. */
 const PACK_ELEMENTS = 32768;
 
@@ -57,7 +58,7 @@ function planMatmul(op: Matmul): Plan {
   const slab = Math.min(k, block * Math.max(1, Math.floor(SLAB_ELEMENTS / (block * sharedLines))));
   const panelWork = streamSize * sharedLines * slab;
   const wanted = Math.max(Math.floor(streamPanels / STRIPS), Math.ceil(STRIP_WORK / panelWork));
-  const panelsPerStrip = Math.min(Math.max(wanted, 1), MAX_STRIP_PANELS, streamPanels);
+  const panelsPerStrip = Math.min(Math.max(wanted, 1), MAX_STRIP_LINES / streamSize, streamPanels);
   const homeless = block < k && op.accumulate && op.activation !== undefined && !op.pre;
   return {
     m,

@@ -12,7 +12,7 @@ export interface KernelModule {
 
 /** What the module exports for the device. */
 export interface KernelExports {
-  work(worker: number, workers: number, spin: number, scratch: number): void;
+  work(worker: number, workers: number, spin: number, scratch: number, wide: number): void;
   heapBase(): number;
 }
 

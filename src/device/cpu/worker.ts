@@ -21,6 +21,8 @@ interface Start {
   /** Address of this worker's scratch memory. */
   readonly scratch: number;
   readonly blas: BlasLibrary | null;
+  /** Whether the engine fuses vectors (engine.ts). */
+  readonly wide: boolean;
 }
 
 type Report =
@@ -55,11 +57,12 @@ export interface WorkerPool {
  * @throws {DeviceError} where a worker cannot start
  */
 export async function startWorkers(
-  { module, memory, scratch, blas }: {
+  { module, memory, scratch, blas, wide }: {
     module: WebAssembly.Module;
     memory: WebAssembly.Memory;
     scratch: readonly number[];
     blas: BlasLibrary | null;
+    wide: boolean;
   },
 ): Promise<WorkerPool> {
   const spin = scratch.length > navigator.hardwareConcurrency ? 0 : SPINS;
@@ -77,7 +80,8 @@ export async function startWorkers(
         event.preventDefault();
         failure.resolve(event.message);
       };
-      const start: Start = { module, memory, worker, workers: scratch.length, spin, scratch: scratch[worker], blas };
+      const own = { worker, scratch: scratch[worker] };
+      const start: Start = { ...own, module, memory, workers: scratch.length, spin, blas, wide };
       thread.postMessage(start);
     })
   );
@@ -97,7 +101,7 @@ export async function startWorkers(
 }
 
 /** What a worker does: all of it in one call that returns when the device is closed. */
-function serve({ module, memory, worker, workers, spin, scratch, blas }: Start): void {
+function serve({ module, memory, worker, workers, spin, scratch, blas, wide }: Start): void {
   const report = (message: Report) => scope.postMessage(message);
   try {
     using library = blas && openBlas(blas, memory);
@@ -106,7 +110,7 @@ function serve({ module, memory, worker, workers, spin, scratch, blas }: Start):
     };
     const kernels = instantiate(module, memory, library?.gemm ?? refuse);
     report({ kind: "ready" });
-    kernels.work(worker, workers, spin, scratch);
+    kernels.work(worker, workers, spin, scratch, Number(wide));
   } catch (error) {
     const control = new Int32Array(memory.buffer);
     Atomics.store(control, POISON / 4, 1);

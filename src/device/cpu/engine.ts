@@ -1,0 +1,27 @@
+/**
+ * How V8 is started for the CPU device. On x64 it can fuse neighbouring 128-bit SIMD instructions to 256 bits, which doubles the rate
+ * of matrix products and helps the rest; but only where no bounds check stands between them, and Deno's V8 has one at every access to
+ * a WebAssembly memory. Both are flags of the whole process:
+ *
+ * - `--experimental-wasm-revectorize` fuses. Every element is computed as before: the same bits.
+ * - `--no-wasm-bounds-checks` leaves the checks out. The kernels cannot leave their own memory all the same, since V8 reserves all
+ *   4 GiB that a 32-bit address reaches: a wrong address ends the process, as it does in native code.
+ *
+ * Whoever starts the program (tasks/v8_flags.ts, the portable file, the compiled executable) gives them in `DENO_V8_FLAGS`, where the
+ * kernels see them. Without them everything works, in about twice the time. `CODEKILN_V8_FLAGS` takes their place where it is set.
+ */
+
+const FLAGS = ["--experimental-wasm-revectorize", "--no-wasm-bounds-checks"];
+
+/** The flags for a processor; another than x64 has no such instructions, and its engine would refuse to start with them. */
+export function engineFlags(arch: string = Deno.build.arch): readonly string[] {
+  return arch === "x86_64" ? FLAGS : [];
+}
+
+/** Whether this process was started with the flags, so far as it may know. */
+export function isWideEngine(): boolean {
+  const variable = "DENO_V8_FLAGS";
+  if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return false;
+  const given = (Deno.env.get(variable) ?? "").split(/[\s,]+/);
+  return FLAGS.every((flag) => given.includes(flag));
+}

@@ -13,7 +13,7 @@ export const readingOptions = optionTable({
     placeholder: "PATH",
     group: "Reading",
     help:
-      "Files and folders to read, or - for stdin: source files, .txt, .jsonl; .zip and .tar; .gz and .zst, also stacked (.tar.gz, .jsonl.zst)",
+      "Files and folders to read, or - for stdin: source files, .txt, .jsonl, .parquet; .zip and .tar; .gz and .zst, also stacked (.tar.gz, .jsonl.zst). No .zip or .parquet on stdin",
   },
   include: { type: "list", placeholder: "GLOB", group: "Reading", help: "Read only files that match one of these" },
   exclude: { type: "list", placeholder: "GLOB", group: "Reading", help: "Leave out files that match one of these" },
@@ -22,7 +22,7 @@ export const readingOptions = optionTable({
     default: "text",
     placeholder: "KEY",
     group: "Reading",
-    help: "Member of each .jsonl line that holds the text",
+    help: "Member of each .jsonl line, or column of a .parquet file, that holds the text",
   },
   undecodable: {
     type: "enum",

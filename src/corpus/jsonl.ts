@@ -79,6 +79,12 @@ export async function* readLines(reader: ByteReader, options: JsonlOptions): Asy
       skipDiscarded(partBytes + from);
     }
     const end = chunk.lastIndexOf(NEWLINE) + 1;
+    if (end > from && parts.length > 0) {
+      // The line that the chunks' border runs through goes by itself, so that the others need not be copied.
+      const newline = chunk.indexOf(NEWLINE, from);
+      yield take(chunk.subarray(from, newline + 1));
+      from = newline + 1;
+    }
     if (end > from) yield take(chunk.subarray(from, end));
     carry(chunk.subarray(Math.max(from, end)));
   }

@@ -200,7 +200,9 @@ Deno.test("filters: everything left out is counted under its reason, from files,
 Deno.test("blocks that were copied, as if to another thread, parse to the same documents in any order of parsing", async () => {
   const files: Record<string, string | Uint8Array> = { "x.jsonl": "" };
   for (let i = 0; i < 20; i++) files[`${i}.py`] = `x = ${i % 7}\n`.repeat(5);
-  files["x.jsonl"] = Array.from({ length: 3000 }, (_, i) => `{"text": "line ${i % 900} ${"é".repeat(99)}"}\n`).join("");
+  files["x.jsonl"] = Array.from({ length: 3000 }, (_, i) => `{"text": "line ${i % 900} ${"é".repeat(300)}"}\n`).join(
+    "",
+  );
   await withFiles(files, async (folder) => {
     const options = { minDocLength: 0, deduplicate: true };
     const { blocks, gate, report } = readBlocks([folder], options);

@@ -45,14 +45,14 @@ if (import.meta.main) {
   if (values.json) {
     console.log(JSON.stringify({ documents: texts.length, bytes, checks, measurements, pieces }, null, 2));
   } else {
+    const peers = measurements.map(({ name }) => name).filter((name) => name.startsWith("npm:"));
     console.log(table(
-      ["encoder, GPT-2's vocabulary", "MB/s", "range", "× tiktoken", "× tokenizers"],
+      ["encoder, GPT-2's vocabulary", "MB/s", "range", ...peers.map((name) => name.replace("npm:", "× "))],
       measurements.map(({ name, megabytesPerSecond, slowest, fastest }) => [
         name,
         megabytesPerSecond.toFixed(1),
         `${slowest.toFixed(1)}–${fastest.toFixed(1)}`,
-        ratio(measurements, name, "npm:tiktoken"),
-        ratio(measurements, name, "npm:tokenizers"),
+        ...peers.map((peer) => ratio(measurements, name, peer)),
       ]),
     ));
     for (const engine of ["WebAssembly", "TypeScript"]) {

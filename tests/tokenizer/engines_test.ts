@@ -3,28 +3,13 @@
 import { createEncoder, type Encoder } from "../../src/tokenizer/encoder.ts";
 import { gpt2Vocabulary } from "../../src/tokenizer/gpt2.ts";
 import { PATTERN_NAMES, type PatternName } from "../../src/tokenizer/patterns.ts";
-import { parseTokenizerJson } from "../../src/tokenizer/tokenizer_json.ts";
-import { trainBpe } from "../../src/tokenizer/train.ts";
 import { byteIds, type Vocabulary } from "../../src/tokenizer/vocabulary.ts";
 import { assert } from "../assert.ts";
 import { createRandom, hostileStrings, longPieces } from "./hostile.ts";
-import { projectTexts, sameBytes } from "./oracle.ts";
+import { projectTexts, sameBytes, trainedVocabulary } from "./oracle.ts";
 
 const utf8 = new TextEncoder();
 const code = await projectTexts();
-
-async function trainedVocabulary(): Promise<Vocabulary> {
-  const directory = await Deno.makeTempDir();
-  try {
-    const documents = (async function* () {
-      for (const text of code) yield await Promise.resolve({ text: utf8.encode(text) });
-    })();
-    await (await trainBpe(documents, { vocabSize: 2048 })).tokenizer.save(directory);
-    return parseTokenizerJson(await Deno.readTextFile(`${directory}/tokenizer.json`), "<|endoftext|>", "trained");
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
 
 /** The merges in an order that no training would give: parts may be merged after what they are part of. */
 function shuffled(vocabulary: Vocabulary): Vocabulary {
@@ -53,7 +38,7 @@ function pairOf(name: string, vocabulary: Vocabulary, pattern: PatternName): Pai
 
 const vocabularies: [string, Vocabulary][] = [
   ["gpt2", gpt2Vocabulary()],
-  ["trained", await trainedVocabulary()],
+  ["trained", await trainedVocabulary(code)],
   ["shuffled", shuffled(gpt2Vocabulary())],
 ];
 const pairs = vocabularies.flatMap(([name, vocabulary]) =>

@@ -40,7 +40,7 @@ Deno.test("code points of every kind have the reference's ids alone and between 
 });
 
 Deno.test("thousands of hostile strings have the reference's ids", async () => {
-  await assertSameIds(tokenizer, reference, hostileStrings(8000));
+  await assertSameIds(tokenizer, reference, hostileStrings(40_000));
 });
 
 Deno.test("long pieces have the reference's ids on both sides of every internal limit", async () => {

@@ -2,6 +2,9 @@
 
 import { Tokenizer as Reference } from "tokenizers";
 import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
+import { parseTokenizerJson } from "../../src/tokenizer/tokenizer_json.ts";
+import { trainBpe } from "../../src/tokenizer/train.ts";
+import { END_OF_TEXT, type Vocabulary } from "../../src/tokenizer/vocabulary.ts";
 import { assert } from "../assert.ts";
 
 const utf8 = new TextEncoder();
@@ -39,6 +42,20 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
+}
+
+/** A vocabulary of 2048 tokens that is learned from texts. */
+export async function trainedVocabulary(texts: readonly string[]): Promise<Vocabulary> {
+  const directory = await Deno.makeTempDir();
+  try {
+    const documents = (async function* () {
+      for (const text of texts) yield await Promise.resolve({ text: utf8.encode(text) });
+    })();
+    await (await trainBpe(documents, { vocabSize: 2048 })).tokenizer.save(directory);
+    return parseTokenizerJson(await Deno.readTextFile(`${directory}/tokenizer.json`), END_OF_TEXT, "trained");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 }
 
 /** Real code and prose that is always at hand: the project's own files. */

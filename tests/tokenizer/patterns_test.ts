@@ -5,7 +5,7 @@ import { PATTERN_NAMES, type PatternName } from "../../src/tokenizer/patterns.ts
 import { createSplitter } from "../../src/tokenizer/split.ts";
 import { assert } from "../assert.ts";
 import { codePointTexts, hostileStrings } from "./hostile.ts";
-import { assertSameIds, projectTexts, referenceOf } from "./oracle.ts";
+import { assertSameIds, projectTexts, referenceOf, trainedVocabulary } from "./oracle.ts";
 
 const utf8 = new TextEncoder();
 
@@ -48,14 +48,27 @@ async function inDirectory(use: (directory: string) => Promise<void>): Promise<v
   }
 }
 
+const code = await projectTexts();
+const learned = await trainedVocabulary(code);
+
 for (const pattern of PATTERN_NAMES) {
+  Deno.test(`a learned vocabulary with the pattern ${pattern} has the reference's ids`, async () => {
+    await inDirectory(async (directory) => {
+      await (await createByteLevelTokenizer({ ...learned, pattern }, "learned")).save(directory);
+      const tokenizer = await loadTokenizer(directory);
+      const reference = await referenceOf(directory);
+      await assertSameIds(tokenizer, reference, hostileStrings(pattern === "gpt2" ? 40_000 : 10_000));
+      await assertSameIds(tokenizer, reference, code);
+    });
+  });
+
   Deno.test(`a saved tokenizer with the pattern ${pattern} has the reference's ids`, async () => {
     await inDirectory(async (directory) => {
       await (await createByteLevelTokenizer({ ...gpt2Vocabulary(), pattern }, "made")).save(directory);
       const tokenizer = await loadTokenizer(directory);
       const reference = await referenceOf(directory);
       await assertSameIds(tokenizer, reference, hostileStrings(4000));
-      await assertSameIds(tokenizer, reference, (await projectTexts()).slice(0, 60));
+      await assertSameIds(tokenizer, reference, code.slice(0, 60));
       if (pattern !== "gpt2") await assertSameIds(tokenizer, reference, codePointTexts());
     });
   });

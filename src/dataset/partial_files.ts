@@ -21,12 +21,7 @@ export function openPartial(path: string, keep = 0): Deno.FsFile {
     throw new UserError(`cannot create the file: ${reason(cause)}`, { where: partial, cause });
   }
   try {
-    if (!file.tryLockSync(true)) {
-      throw new UserError("another process is writing this file", {
-        where: partial,
-        hint: "wait for it, or give another --output_prefix",
-      });
-    }
+    if (!file.tryLockSync(true)) throw inUse(partial);
     const { size } = file.statSync();
     if (size < keep) throw new CodekilnError(`has ${size} bytes`, { where: partial, expected: `at least ${keep}` });
     file.truncateSync(keep);
@@ -36,6 +31,20 @@ export function openPartial(path: string, keep = 0): Deno.FsFile {
     throw error;
   }
   return file;
+}
+
+function inUse(where: string): UserError {
+  return new UserError("another process is writing this file", {
+    where,
+    hint: "wait for it, or give another --output_prefix",
+  });
+}
+
+/** @throws {UserError} where another process is writing a file, which may also be absent. */
+export function requireUnlocked(path: string): void {
+  if (!exists(path)) return;
+  using file = Deno.openSync(path, { read: true, write: true });
+  if (!file.tryLockSync(true)) throw inUse(path);
 }
 
 /** Writes the description, still under its partial name. */

@@ -3,6 +3,9 @@ import { CodekilnError, UserError } from "../errors.ts";
 import { partialName, reason, removeIfPresent } from "../files.ts";
 import { type Checkpoint, type JournalContent, journalPath, readJournal } from "./journal.ts";
 import { readTokenFileMeta, type TokenFileMeta, tokenFilePaths } from "./meta.ts";
+import { hashesPath } from "./noted_hashes.ts";
+import { removePartials, requireUnlocked } from "./partial_files.ts";
+import { splitParts } from "./split.ts";
 import { publishAll, type WrittenFile } from "./token_files.ts";
 
 /** What a run was asked for, as texts under the names that the user knows. Runs with the same write the same bytes. */
@@ -70,7 +73,7 @@ export function findRun(
   }
   const path = journalPath(prefix);
   if (overwrite) {
-    removeIfPresent(path);
+    removeStopped(prefix);
     return { kind: "unfinished", checkpoint: null };
   }
   const journal = readJournal(prefix);
@@ -89,6 +92,15 @@ export function findRun(
     return { kind: "finished", files };
   }
   return { kind: "unfinished", checkpoint: lastUsable(prefixes, journal) };
+}
+
+/** Removes what a stopped run has left, whatever it was asked for. @throws {UserError} where it is not stopped */
+function removeStopped(prefix: string): void {
+  const prefixes = [prefix, ...splitParts.map((part) => `${prefix}_${part}`)];
+  for (const name of prefixes) requireUnlocked(partialName(tokenFilePaths(name).ids));
+  removeIfPresent(journalPath(prefix));
+  removeIfPresent(partialName(hashesPath(prefix)));
+  for (const name of prefixes) removePartials(name);
 }
 
 function requireSame(before: Readonly<Asked>, now: Asked, where: string): void {

@@ -122,6 +122,8 @@ interface Work extends Disposable {
   readonly counts: CorpusReport;
   readonly gate: ReturnType<typeof createCorpusGate>;
   last: Written | null;
+  /** Whether counts and files are between two groups: what then fails leaves nothing that a checkpoint could be made of. */
+  between: boolean;
 }
 
 function openWork(run: TokenizeOptions, asked: Asked, from: Checkpoint | null): Work {
@@ -144,7 +146,7 @@ function openWork(run: TokenizeOptions, asked: Asked, from: Checkpoint | null): 
       hashes?.suspend();
       journal?.[Symbol.dispose]();
     };
-    return { files, hashes, journal, keeper, counts, gate, last: null, [Symbol.dispose]: dispose };
+    return { files, hashes, journal, keeper, counts, gate, last: null, between: true, [Symbol.dispose]: dispose };
   } catch (error) {
     if (from) files.suspend();
     files[Symbol.dispose]();
@@ -186,6 +188,7 @@ async function encodeAll(run: TokenizeOptions, work: Work, from: Checkpoint | nu
 /** Lets the documents of a group through the gate and appends them. */
 function write({ encoded, cursor, reading }: EncodedGroup, work: Work): void {
   const { gate, hashes, files, counts } = work;
+  work.between = false;
   const { contentHashes, languages, languageNames, undecodable, textBytes, leftOut } = encoded;
   for (const { dropped, damaged } of leftOut) gate.count({ documents: [], dropped, damaged });
   files.add(encoded, (i) => {
@@ -200,11 +203,12 @@ function write({ encoded, cursor, reading }: EncodedGroup, work: Work): void {
     return admitted;
   });
   work.last = { cursor, reading, gate: counts };
+  work.between = true;
 }
 
 /** After a failure: keeps what was written where a resumed run could do better, else removes it. */
 async function keepOrRemove(error: unknown, work: Work, resumed: boolean): Promise<void> {
-  const { files, hashes, journal, keeper, last } = work;
+  const { files, hashes, journal, keeper, last, between } = work;
   if (journal === null) return; // disposing removes the files
   const dataAtFault = error instanceof FormatError || (error instanceof UserError && !resumed);
   if (dataAtFault || (last === null && !resumed)) {
@@ -215,7 +219,7 @@ async function keepOrRemove(error: unknown, work: Work, resumed: boolean): Promi
   }
   try {
     await keeper?.idle();
-    if (last) await keeper?.keep(last);
+    if (last && between) await keeper?.keep(last);
   } catch {
     // The disk is full, say: then the last checkpoint that could be written counts.
   }

@@ -227,6 +227,43 @@ Deno.test("a journal that is cut off or damaged at any byte is read up to its la
     await assertFails(() => tokenize({ ...stopped, more: { resume: true } }), "damaged", "--overwrite");
   }));
 
+Deno.test("where no more can be written, what is done is kept, and --resume goes on when there is room", () =>
+  withCorpus(async (job, folder) => {
+    if (Deno.build.os === "windows") return; // there is no such limit
+    await tokenize({ ...job, prefix: `${folder}/whole/x`, more: { checkpointMs: 1e9 } });
+    const run: Job = { ...job, prefix: `${folder}/out/x` };
+    const program = new URL(import.meta.url).pathname;
+    // A limit on the size of files fails as a full disk does, in the middle of a write.
+    const child = new Deno.Command("bash", {
+      args: [
+        "-c",
+        'trap "" XFSZ; ulimit -f 100; exec "$@"',
+        "bash",
+        Deno.execPath(),
+        "run",
+        "-A",
+        "--no-check",
+        program,
+      ].concat(
+        JSON.stringify([run]),
+      ),
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    });
+    const { success, stderr } = await child.output();
+    assert.ok(!success);
+    assert.match(new TextDecoder().decode(stderr), /x_ids\.npy\.partial: cannot write/);
+    assert.deepEqual(namesIn(`${folder}/out`), ["x_ids.npy.partial", "x_idx.npz.partial", "x_journal.partial"]);
+    let resumedFrom = 0;
+    await tokenize({
+      ...run,
+      more: { resume: true, checkpointMs: 1e9, onResumed: (done) => resumedFrom = done.documents },
+    });
+    assert.ok(resumedFrom > 0);
+    assert.ok(sameContents(contentsOf(`${folder}/out`), contentsOf(`${folder}/whole`)));
+  }));
+
 Deno.test("damaged data leaves nothing; the error is that of the first damage in order", () =>
   withCorpus(async (job, folder) => {
     const bad = `${folder}/bad.jsonl`;

@@ -49,7 +49,7 @@ export interface TokenizeOptions {
   readonly onProgress?: (progress: { documents: number; tokens: number; textBytes: number }) => void;
   /** Called once, where the run goes on from an earlier one. */
   readonly onResumed?: (progress: { documents: number; tokens: number }) => void;
-  /** Milliseconds between checkpoints; default 2000. */
+  /** Milliseconds between checkpoints; default 1000. */
   readonly checkpointMs?: number;
   /** Bytes of input that are encoded at a time; default 1 MiB. */
   readonly groupBytes?: number;
@@ -62,7 +62,7 @@ export interface Tokenized {
   readonly report: CorpusReport | null;
 }
 
-const defaultCheckpointMs = 2000;
+const defaultCheckpointMs = 1000;
 const defaultGroupBytes = 1024 * 1024;
 /** Groups under way for each thread: one being encoded, one waiting, and some that wait for their turn to be written. */
 const groupsPerThread = 4;

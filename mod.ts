@@ -20,7 +20,7 @@ export { createStreamDecoder, type StreamDecoder } from "./src/tokenizer/stream_
 
 // Dataset: token files → batches.
 export { type BuildOptions, buildTokenFile } from "./src/dataset/build.ts";
-export { type Tokenized, tokenizeCorpus, type TokenizeOptions } from "./src/dataset/tokenize_corpus.ts";
+export { tokenizeCorpus, type Tokenized, type TokenizeOptions } from "./src/dataset/tokenize_corpus.ts";
 export { type Inspection, inspectTokenFile } from "./src/dataset/inspect.ts";
 export { type Dataset, type DatasetPart, openDataset } from "./src/dataset/dataset.ts";
 export { type Batch, readBatch } from "./src/dataset/batch.ts";

@@ -3,8 +3,7 @@ import { CodekilnError, FormatError, UserError } from "../errors.ts";
 import type { ByteStream } from "./bytes.ts";
 import type { RandomAccess } from "./zip.ts";
 
-/** One read costs as much as reading a quarter of this. */
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 
 /** A file being read. Dispose it: what was not read of it then counts as dealt with. */
 export interface InputFile extends RandomAccess {
@@ -65,7 +64,7 @@ export async function openInputFile(path: string, count: ByteCounter, signal?: A
   // A file that says it has no bytes may be one that the kernel makes up while it is read: that is read to its end.
   const atEnd = (): boolean => size > 0 && position >= size;
   async function nextChunk(): Promise<Uint8Array> {
-    const buffer = new Uint8Array(size === 0 ? CHUNK_BYTES / 64 : Math.min(CHUNK_BYTES, size - position));
+    const buffer = new Uint8Array(size === 0 ? CHUNK_BYTES / 16 : Math.min(CHUNK_BYTES, size - position));
     return buffer.subarray(0, await readSome(buffer));
   }
   let first: Uint8Array | null = null;

@@ -24,7 +24,9 @@ export const MEDIUM_SCRATCH = 3735552;
 export const MEDIUM_PIECE = 4096;
 /** Ids come out here, OUTPUT_IDS of them at most before the host takes them. */
 export const OUTPUT = 3866624;
-export const OUTPUT_IDS = 65536;
+export const OUTPUT_IDS = 61440;
+/** A bit for the hash of every merge (src/tokenizer/merge_table.ts). */
+export const FILTER = 4128768;
 /** Where the vocabulary's tables begin. */
 export const VOCABULARY = 4194304;
 

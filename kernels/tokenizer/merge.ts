@@ -3,7 +3,7 @@
  * one id. Ids stay where their first byte is; a bit mask tells which are left, and their neighbours. The key of a pair is
  * `rank << 8 | place`, so the least key is the pair to merge.
  */
-import { BYTE_IDS, BYTE_PAIRS, NO_MERGE_KEY, SCAN_IDS, SCAN_KEYS } from "./layout";
+import { BYTE_IDS, BYTE_PAIRS, FILTER, NO_MERGE_KEY, SCAN_IDS, SCAN_KEYS } from "./layout";
 
 let table: usize = 0;
 let tableMask: u32 = 0;
@@ -22,6 +22,7 @@ export function mergeKey(left: u32, right: u32): u32 {
   hash ^= hash >>> 15;
   hash *= 0x2c1b3c6d;
   hash ^= hash >>> 13;
+  if (((<u32>load<u8>(<usize>FILTER + (hash >>> 16)) >>> ((hash >>> 13) & 7)) & 1) == 0) return NO_MERGE_KEY;
   const pair = <u64>left | (<u64>right << 32);
   let slot = hash & tableMask;
   while (true) {

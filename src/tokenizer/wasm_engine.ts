@@ -9,6 +9,7 @@ import {
   BYTE_PAIRS,
   CACHE,
   CLASSES,
+  FILTER,
   NO_MERGE_KEY,
   OUT_OF_MEMORY,
   TEXT_PADDING,
@@ -52,7 +53,7 @@ export function createWasmEngine(tables: EncoderTables): EncoderEngine | null {
   const module = compile();
   if (module === null || tables.merges.length / 3 >= MAX_MERGES) return null;
   const pattern = PATTERN_NAMES.indexOf(tables.pattern);
-  const { slots, mask, results } = buildMergeTable(tables.merges);
+  const { slots, mask, results, filter } = buildMergeTable(tables.merges);
   const resultsAt = VOCABULARY + slots.byteLength;
   const text = Math.ceil((resultsAt + results.byteLength) / PAGE) * PAGE;
 
@@ -80,6 +81,7 @@ export function createWasmEngine(tables: EncoderTables): EncoderEngine | null {
   place(VOCABULARY, slots.length).set(slots);
   place(resultsAt, results.length).set(results);
   bytes!.set(classTable, CLASSES);
+  bytes!.set(filter, FILTER);
 
   return {
     name: "WebAssembly",
@@ -105,7 +107,7 @@ export function createWasmEngine(tables: EncoderTables): EncoderEngine | null {
       const old = new Uint8Array(memory.buffer);
       instantiate(text / PAGE + 1);
       bytes.set(old.subarray(0, CACHE));
-      bytes.set(old.subarray(VOCABULARY, text), VOCABULARY);
+      bytes.set(old.subarray(FILTER, text), FILTER);
     },
   };
 }

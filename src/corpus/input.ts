@@ -112,14 +112,14 @@ export async function* streamInput(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => {});
-  const onAbort = (): void => aborted.reject(signal?.reason);
+  // Not a race with a promise that lives as long as the stream: that would keep every chunk.
+  const onAbort = (): void => void reader.cancel().catch(() => {});
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    signal?.throwIfAborted();
     for (;;) {
-      const { done, value } = await Promise.race([reader.read(), aborted.promise]);
+      signal?.throwIfAborted();
+      const { done, value } = await reader.read();
+      signal?.throwIfAborted();
       if (done) return;
       count(value.length);
       yield value;

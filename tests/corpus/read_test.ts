@@ -161,6 +161,24 @@ Deno.test("an abort ends the reading, also while standard input waits", async ()
   });
 });
 
+Deno.test("standard input is not kept: memory stays flat over many times as much", async () => {
+  const line = new TextEncoder().encode(`{"text": "${"x".repeat(65_000)}"}\n`);
+  const before = Deno.memoryUsage().rss;
+  let left = 6000; // 390 MB
+  const stdin = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (left-- > 0) controller.enqueue(line.slice());
+      else controller.close();
+    },
+  });
+  let documents = 0;
+  const controller = new AbortController();
+  for await (const _ of readCorpus(["-"], { stdin, signal: controller.signal }).documents) documents++;
+  strictEqual(documents, 6000);
+  const grown = Deno.memoryUsage().rss - before;
+  ok(grown < 250e6, `${grown} bytes more`);
+});
+
 Deno.test("leaving the iteration early closes every file", async () => {
   const files: Record<string, string | Uint8Array> = { "0.tar.gz": gzip(tarOf({ name: "x.py", data: "in tar" })) };
   for (let i = 1; i < 30; i++) files[`${i}.py`] = "text";

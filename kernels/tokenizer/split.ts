@@ -3,7 +3,7 @@
  * long ones, and those at characters beyond ASCII.
  */
 import { characterAt, LETTER, NUMBER, OTHER, runEnd, WHITE_SPACE } from "./characters";
-import { CODE, DIGITS } from "./layout";
+import { CODE, DIGITS, GPT2 } from "./layout";
 
 /** Length of `'s 't 'm 'd 're 've 'll` at an apostrophe, or 0. */
 export function contractionLength(at: usize, end: usize): u32 {
@@ -45,11 +45,11 @@ export function pieceEnd(start: usize, end: usize, pattern: i32): usize {
   const kind = character & 3;
   const after = start + (character >>> 2);
   const first = <u32>load<u8>(start);
-  if (after == end || (kind == NUMBER && pattern != 0)) return after;
+  if (after == end || (kind == NUMBER && pattern != GPT2)) return after;
   if (first == 0x20) {
     const next = characterAt(after, end);
     const nextKind = next & 3;
-    if (nextKind == NUMBER && pattern != 0) return after;
+    if (nextKind == NUMBER && pattern != GPT2) return after;
     if (nextKind != WHITE_SPACE) return runEnd(after + (next >>> 2), end, nextKind);
   }
   if (pattern == CODE) return codePieceEnd(start, after, end, kind);

@@ -123,8 +123,9 @@ export async function* streamInput(
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
-  // Not a race with a promise that lives as long as the stream: that would keep every chunk.
-  const onAbort = (): void => void reader.cancel().catch(() => {});
+  // Cancelling ends a read that waits. (A race with a promise of the abort would keep every chunk alive: the promise remembers
+  // all races that it was in.)
+  const onAbort = (): void => void reader.cancel(signal?.reason).catch(() => {});
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
     for (;;) {

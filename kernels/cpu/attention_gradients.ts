@@ -14,10 +14,12 @@ export function gradients(p: usize, ds: usize, count: u32, lse: usize, delta: us
   for (; p != end; p += 32, ds += 32) {
     const p0 = exp4(f32x4.sub(v128.load(p), lse0));
     const p1 = exp4(f32x4.sub(v128.load(p, 16), lse1));
+    const ds0 = f32x4.mul(p0, f32x4.sub(v128.load(ds), delta0));
+    const ds1 = f32x4.mul(p1, f32x4.sub(v128.load(ds, 16), delta1));
     v128.store(p, p0);
     v128.store(p, p1, 16);
-    v128.store(ds, f32x4.mul(p0, f32x4.sub(v128.load(ds), delta0)));
-    v128.store(ds, f32x4.mul(p1, f32x4.sub(v128.load(ds, 16), delta1)), 16);
+    v128.store(ds, ds0);
+    v128.store(ds, ds1, 16);
   }
 }
 
@@ -39,11 +41,13 @@ export function gradientsDropped(
     const mask0 = v128.load(masks), mask1 = v128.load(masks, 16);
     const p0 = exp4(f32x4.sub(v128.load(p), lse0));
     const p1 = exp4(f32x4.sub(v128.load(p, 16), lse1));
-    v128.store(p, v128.and(p0, mask0));
-    v128.store(p, v128.and(p1, mask1), 16);
     const dp0 = v128.and(f32x4.mul(v128.load(ds), keep), mask0);
     const dp1 = v128.and(f32x4.mul(v128.load(ds, 16), keep), mask1);
-    v128.store(ds, f32x4.mul(p0, f32x4.sub(dp0, delta0)));
-    v128.store(ds, f32x4.mul(p1, f32x4.sub(dp1, delta1)), 16);
+    const ds0 = f32x4.mul(p0, f32x4.sub(dp0, delta0));
+    const ds1 = f32x4.mul(p1, f32x4.sub(dp1, delta1));
+    v128.store(p, v128.and(p0, mask0));
+    v128.store(p, v128.and(p1, mask1), 16);
+    v128.store(ds, ds0);
+    v128.store(ds, ds1, 16);
   }
 }

@@ -158,8 +158,10 @@ function softmax(scores: usize, count: u32, state: usize, isFirst: bool, result:
       l1 = f32x4.mul(l1, f1);
       const resultEnd = result + (<usize>width << 5);
       for (let at = result; at != resultEnd; at += 32) {
-        v128.store(at, f32x4.mul(v128.load(at), f0));
-        v128.store(at, f32x4.mul(v128.load(at, 16), f1), 16);
+        const x0 = f32x4.mul(v128.load(at), f0);
+        const x1 = f32x4.mul(v128.load(at, 16), f1);
+        v128.store(at, x0);
+        v128.store(at, x1, 16);
       }
     }
   }
@@ -181,7 +183,9 @@ function softmax(scores: usize, count: u32, state: usize, isFirst: bool, result:
 function applyMasks(values: usize, masks: usize, count: u32): void {
   const end = values + (<usize>count << 5);
   for (; values != end; values += 32, masks += 32) {
-    v128.store(values, v128.and(v128.load(values), v128.load(masks)));
-    v128.store(values, v128.and(v128.load(values, 16), v128.load(masks, 16)), 16);
+    const x0 = v128.and(v128.load(values), v128.load(masks));
+    const x1 = v128.and(v128.load(values, 16), v128.load(masks, 16));
+    v128.store(values, x0);
+    v128.store(values, x1, 16);
   }
 }

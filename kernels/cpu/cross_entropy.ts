@@ -72,8 +72,10 @@ function multiply(x: usize, bytes: usize, factor: f32): void {
   const f = f32x4.splat(factor);
   let i: usize = 0;
   for (; i + 32 <= bytes; i += 32) {
-    v128.store(x + i, f32x4.mul(v128.load(x + i), f));
-    v128.store(x + i, f32x4.mul(v128.load(x + i, 16), f), 16);
+    const y = f32x4.mul(v128.load(x + i), f);
+    const z = f32x4.mul(v128.load(x + i, 16), f);
+    v128.store(x + i, y);
+    v128.store(x + i, z, 16);
   }
   for (; i < bytes; i += 4) store<f32>(x + i, load<f32>(x + i) * factor);
 }

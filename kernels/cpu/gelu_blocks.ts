@@ -33,10 +33,10 @@ export function geluBackward(args: usize, item: u32): void {
   const gradient = load<usize>(args, 4) + start;
   let i: usize = 0;
   for (; i + 32 <= bytes; i += 32) {
-    const a = geluGradient4(v128.load(x + i));
-    const b = geluGradient4(v128.load(x + i, 16));
-    v128.store(gradient + i, f32x4.mul(v128.load(gradient + i), a));
-    v128.store(gradient + i, f32x4.mul(v128.load(gradient + i, 16), b), 16);
+    const a = f32x4.mul(v128.load(gradient + i), geluGradient4(v128.load(x + i)));
+    const b = f32x4.mul(v128.load(gradient + i, 16), geluGradient4(v128.load(x + i, 16)));
+    v128.store(gradient + i, a);
+    v128.store(gradient + i, b, 16);
   }
   for (; i < bytes; i += 4) {
     const factor = geluGradient4(v128.load32_zero(x + i));

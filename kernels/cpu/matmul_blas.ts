@@ -48,13 +48,15 @@ function finish4(z: v128, gelu: bool, residual: v128, old: v128): v128 {
 
 /** One row of out behind the product: y from z, + residual and + out where asked for. */
 function finishRow(z: usize, gelu: bool, residual: usize, accumulate: bool, out: usize, bytes: usize): void {
-  const vectors = bytes & ~15;
   const zero = f32x4.splat(0);
   let i: usize = 0;
-  for (; i < vectors; i += 16) {
-    const added = residual ? v128.load(residual + i) : zero;
-    const old = accumulate ? v128.load(out + i) : zero;
-    v128.store(out + i, finish4(v128.load(z + i), gelu, added, old));
+  for (; i + 32 <= bytes; i += 32) {
+    const added0 = residual ? v128.load(residual + i) : zero, added1 = residual ? v128.load(residual + i, 16) : zero;
+    const old0 = accumulate ? v128.load(out + i) : zero, old1 = accumulate ? v128.load(out + i, 16) : zero;
+    const y0 = finish4(v128.load(z + i), gelu, added0, old0);
+    const y1 = finish4(v128.load(z + i, 16), gelu, added1, old1);
+    v128.store(out + i, y0);
+    v128.store(out + i, y1, 16);
   }
   for (; i < bytes; i += 4) {
     const added = residual ? v128.load32_zero(residual + i) : zero;

@@ -64,13 +64,6 @@ function loadRest(from: usize, count: u32): v128 {
   return x;
 }
 
-/** 16 bytes of the sums += s times 16 bytes of b. */
-// @ts-ignore: decorator
-@inline
-function add(to: usize, s: v128, b: v128): void {
-  v128.store(to, fma(s, b, v128.load(to)));
-}
-
 /** sums += a value of a times a row of b. */
 // @ts-ignore: decorator
 @inline
@@ -80,17 +73,21 @@ function addRow(to: usize, a: usize, b: usize, bytes: usize): void {
   const vectorEnd = b + (bytes & ~15);
   const end = b + bytes;
   for (; b < longEnd; b += 64) {
-    add(to, s, v128.load(b));
-    add(to + 16, s, v128.load(b, 16));
-    add(to + 32, s, v128.load(b, 32));
-    add(to + 48, s, v128.load(b, 48));
+    const x0 = fma(s, v128.load(b), v128.load(to));
+    const x1 = fma(s, v128.load(b, 16), v128.load(to, 16));
+    const x2 = fma(s, v128.load(b, 32), v128.load(to, 32));
+    const x3 = fma(s, v128.load(b, 48), v128.load(to, 48));
+    v128.store(to, x0);
+    v128.store(to, x1, 16);
+    v128.store(to, x2, 32);
+    v128.store(to, x3, 48);
     to += 64;
   }
   for (; b < vectorEnd; b += 16) {
-    add(to, s, v128.load(b));
+    v128.store(to, fma(s, v128.load(b), v128.load(to)));
     to += 16;
   }
-  if (b < end) add(to, s, loadRest(b, <u32>(end - b) >> 2));
+  if (b < end) v128.store(to, fma(s, loadRest(b, <u32>(end - b) >> 2), v128.load(to)));
 }
 
 /** b (K, N), first stage. Rows of a take turns: from the second on the block of b comes from cache. */

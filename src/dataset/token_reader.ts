@@ -64,11 +64,11 @@ export async function openTokenFile(prefix: string, { vocabSize }: { vocabSize?:
 
 /** Between the first and the last rename of a run that was killed, files are there that are not yet to be read. */
 function requireNoJournal(prefix: string): void {
-  for (const  of of[prefix, prefix.replace(/_(train|valid|test)$/, "")]) {
-    if (!exists(journalPath(of))) continue;
+  for (const name of [prefix, prefix.replace(/_(train|valid|test)$/, "")]) {
+    if (!exists(journalPath(name))) continue;
     throw new UserError("the token file is not finished: its run was stopped", {
       where: prefix,
-      hint: `finish it with codekiln data … --output_prefix ${of} --resume`,
+      hint: `finish it with codekiln data … --output_prefix ${name} --resume`,
     });
   }
 }

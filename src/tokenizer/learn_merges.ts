@@ -7,6 +7,7 @@
  */
 
 import { BYTE_TO_CHAR, BYTES_IN_ID_ORDER } from "./byte_alphabet.ts";
+import { clear, createNeighbours, meet, settle } from "./neighbours.ts";
 import { createPairTable, type PairTable } from "./pair_table.ts";
 import type { CountedPieces } from "./piece_counts.ts";
 
@@ -37,24 +38,13 @@ export async function learnMerges(pieces: CountedPieces, options: LearnOptions):
   const idOf = new Map(tokens.map((text, id) => [text, id]));
   const merges: number[] = [];
 
-  const { starts, counts } = pieces;
-  const symbols = new Int32Array(starts[counts.length]);
-  for (let i = 0; i < symbols.length; i++) symbols[i] = byteToId[pieces.bytes[i]];
-  const lengths = new Uint32Array(counts.length);
-  const pairs = createPairTable();
-  for (let piece = 0; piece < counts.length; piece++) {
-    const start = starts[piece];
-    const end = starts[piece + 1];
-    lengths[piece] = end - start;
-    for (let i = start; i + 1 < end; i++) {
-      const pair = pairs.indexOf(symbols[i], symbols[i + 1]);
-      pairs.addCount(pair, counts[piece]);
-      pairs.note(pair, piece);
-    }
-  }
+  const symbols = layOutPieces(pieces, byteToId);
+  const pairs = countPairs(symbols);
   const heap = createPairHeap(pairs);
-  for (const pair of pairs.commit()) heap.push(pair);
+  for (let pair = 0; pair < pairs.size(); pair++) heap.push(pair);
 
+  const before = createNeighbours(tokenCount);
+  const after = createNeighbours(tokenCount);
   const recorded = new Set<number>();
   let nextPause = performance.now() + 50;
   while (tokens.length < tokenCount) {
@@ -66,9 +56,8 @@ export async function learnMerges(pieces: CountedPieces, options: LearnOptions):
     const list = pairs.take(pair);
     if (reserved.has(text)) continue;
     // Two merges may spell the same token; they share its id.
-    let id = idOf.get(text);
-    if (id === undefined) {
-      id = tokens.length;
+    const id = idOf.get(text) ?? tokens.length;
+    if (id === tokens.length) {
       tokens.push(text);
       idOf.set(text, id);
     }
@@ -76,8 +65,19 @@ export async function learnMerges(pieces: CountedPieces, options: LearnOptions):
     if (!recorded.has(pair)) merges.push(left, right, id);
     recorded.add(pair);
     for (let i = 0; i < list.length; i++) mergeInPiece(list[i], left, right, id);
+    for (let i = 0; i < before.size; i++) {
+      pairs.addCount(pairs.indexOf(before.ids[i], left), -before.counts[before.ids[i]]);
+    }
+    settle(before, pairs, (neighbour) => pairs.indexOf(neighbour, id));
+    for (let i = 0; i < after.size; i++) {
+      pairs.addCount(pairs.indexOf(right, after.ids[i]), -after.counts[after.ids[i]]);
+    }
+    settle(after, pairs, (neighbour) => pairs.indexOf(id, neighbour));
     pairs.addCount(pair, -pairs.count(pair)); // overlapping occurrences, as in `aaa`, have left a remainder
-    for (const changed of pairs.commit()) if (pairs.count(changed) > 0) heap.push(changed);
+    for (const side of [before, after]) {
+      for (let i = 0; i < side.size; i++) if (pairs.count(side.gained[i]) > 0) heap.push(side.gained[i]);
+      clear(side);
+    }
     if (performance.now() > nextPause) {
       await pause(tokens.length);
       nextPause = performance.now() + 50;
@@ -86,36 +86,74 @@ export async function learnMerges(pieces: CountedPieces, options: LearnOptions):
   return { tokens, merges };
 
   function mergeInPiece(piece: number, left: number, right: number, id: number): void {
-    const start = starts[piece];
-    const end = start + lengths[piece];
-    const count = counts[piece];
-    let write = start;
-    for (let read = start; read < end;) {
-      if (symbols[read] !== left || read + 1 === end || symbols[read + 1] !== right) {
-        symbols[write++] = symbols[read++];
+    const start = piece + HEADER;
+    let read = start;
+    for (; symbols[read] !== left || symbols[read + 1] !== right; read++) if (symbols[read] === END) return;
+    const count = countOf(symbols, piece);
+    let write = read;
+    for (let symbol = symbols[read]; symbol !== END; symbol = symbols[read]) {
+      if (symbol !== left || symbols[read + 1] !== right) {
+        symbols[write++] = symbol;
+        read++;
         continue;
       }
-      if (write > start) {
-        const before = symbols[write - 1];
-        pairs.addCount(pairs.indexOf(before, left), -count);
-        gain(before, id, count, piece);
-      }
-      if (read + 2 < end) {
-        const after = symbols[read + 2];
-        pairs.addCount(pairs.indexOf(right, after), -count);
-        gain(id, after, count, piece);
-      }
+      if (write > start) meet(before, symbols[write - 1], count, piece);
+      if (symbols[read + 2] !== END) meet(after, symbols[read + 2], count, piece);
       symbols[write++] = id;
       read += 2;
     }
-    lengths[piece] = write - start;
+    symbols[write] = END;
   }
+}
 
-  function gain(left: number, right: number, count: number, piece: number): void {
-    const pair = pairs.indexOf(left, right);
-    pairs.addCount(pair, count);
-    pairs.note(pair, piece);
+/** Words before a piece's ids: its count, low and high. */
+const HEADER = 2;
+/** Follows a piece's last id. */
+const END = -1;
+
+/** All pieces with a pair in one array: count, ids, `END`. A piece is named by where it starts. */
+function layOutPieces({ bytes, starts, counts }: CountedPieces, byteToId: Int32Array): Int32Array {
+  let words = 0;
+  for (let piece = 0; piece < counts.length; piece++) {
+    const length = starts[piece + 1] - starts[piece];
+    if (length > 1) words += HEADER + length + 1;
   }
+  const symbols = new Int32Array(words);
+  let at = 0;
+  for (let piece = 0; piece < counts.length; piece++) {
+    if (starts[piece + 1] - starts[piece] < 2) continue;
+    symbols[at++] = counts[piece];
+    symbols[at++] = Math.floor(counts[piece] / 2 ** 32);
+    for (let i = starts[piece]; i < starts[piece + 1]; i++) symbols[at++] = byteToId[bytes[i]];
+    symbols[at++] = END;
+  }
+  return symbols;
+}
+
+function countOf(symbols: Int32Array, piece: number): number {
+  return (symbols[piece] >>> 0) + symbols[piece + 1] * 2 ** 32;
+}
+
+/** The pairs of the pieces as they are, with their counts and lists. */
+function countPairs(symbols: Int32Array): PairTable {
+  const pairs = createPairTable();
+  for (let piece = 0; piece < symbols.length;) {
+    const count = countOf(symbols, piece);
+    let at = piece + HEADER;
+    for (; symbols[at + 1] !== END; at++) {
+      const pair = pairs.indexOf(symbols[at], symbols[at + 1]);
+      pairs.addCount(pair, count);
+      pairs.announce(pair, piece);
+    }
+    piece = at + 2;
+  }
+  pairs.openLists();
+  for (let piece = 0; piece < symbols.length;) {
+    let at = piece + HEADER;
+    for (; symbols[at + 1] !== END; at++) pairs.place(pairs.indexOf(symbols[at], symbols[at + 1]), piece);
+    piece = at + 2;
+  }
+  return pairs;
 }
 
 /** A heap of pairs, the most frequent first, ties to the smaller (left, right). */

@@ -9,7 +9,7 @@
 import { BYTE_TO_CHAR, BYTES_IN_ID_ORDER } from "./byte_alphabet.ts";
 import { clear, createNeighbours, meet, settle } from "./neighbours.ts";
 import { createPairTable, type PairTable } from "./pair_table.ts";
-import type { CountedPieces } from "./piece_counts.ts";
+import type { CountedPieces } from "./piece_batch.ts";
 
 export interface LearnedMerges {
   /** Printable text of every id; ids 0–255 are the bytes. */
@@ -25,7 +25,7 @@ export interface LearnOptions {
   minFrequency: number;
   /** Printable texts that no token may have. */
   reserved: ReadonlySet<string>;
-  /** Called now and then, with the number of tokens so far; may throw to stop. */
+  /** Called every 50 ms or so, with the number of tokens so far; may throw to stop. */
   pause(tokens: number): Promise<void>;
 }
 
@@ -39,14 +39,14 @@ export async function learnMerges(pieces: CountedPieces, options: LearnOptions):
   const merges: number[] = [];
 
   const symbols = layOutPieces(pieces, byteToId);
-  const pairs = countPairs(symbols);
+  const turn = createPacer(() => pause(tokens.length));
+  const pairs = await countPairs(symbols, turn);
   const heap = createPairHeap(pairs);
   for (let pair = 0; pair < pairs.size(); pair++) heap.push(pair);
 
   const before = createNeighbours(tokenCount);
   const after = createNeighbours(tokenCount);
   const recorded = new Set<number>();
-  let nextPause = performance.now() + 50;
   while (tokens.length < tokenCount) {
     const pair = heap.pop();
     if (pair < 0 || pairs.count(pair) < Math.max(minFrequency, 1)) break;
@@ -78,10 +78,7 @@ export async function learnMerges(pieces: CountedPieces, options: LearnOptions):
       for (let i = 0; i < side.size; i++) if (pairs.count(side.gained[i]) > 0) heap.push(side.gained[i]);
       clear(side);
     }
-    if (performance.now() > nextPause) {
-      await pause(tokens.length);
-      nextPause = performance.now() + 50;
-    }
+    if (turn.due()) await turn.take();
   }
   return { tokens, merges };
 
@@ -135,9 +132,10 @@ function countOf(symbols: Int32Array, piece: number): number {
 }
 
 /** The pairs of the pieces as they are, with their counts and lists. */
-function countPairs(symbols: Int32Array): PairTable {
+async function countPairs(symbols: Int32Array, turn: Pacer): Promise<PairTable> {
   const pairs = createPairTable();
   for (let piece = 0; piece < symbols.length;) {
+    if (turn.due()) await turn.take();
     const count = countOf(symbols, piece);
     let at = piece + HEADER;
     for (; symbols[at + 1] !== END; at++) {
@@ -149,11 +147,31 @@ function countPairs(symbols: Int32Array): PairTable {
   }
   pairs.openLists();
   for (let piece = 0; piece < symbols.length;) {
+    if (turn.due()) await turn.take();
     let at = piece + HEADER;
     for (; symbols[at + 1] !== END; at++) pairs.place(pairs.indexOf(symbols[at], symbols[at + 1]), piece);
     piece = at + 2;
   }
   return pairs;
+}
+
+interface Pacer {
+  /** Whether it is time for a pause; looks at the clock now and then only. */
+  due(): boolean;
+  take(): Promise<void>;
+}
+
+/** Spaces pauses 50 ms apart. */
+function createPacer(pause: () => Promise<void>): Pacer {
+  let calls = 0;
+  let next = performance.now() + 50;
+  return {
+    due: () => (++calls & 63) === 0 && performance.now() > next,
+    async take() {
+      await pause();
+      next = performance.now() + 50;
+    },
+  };
 }
 
 /** A heap of pairs, the most frequent first, ties to the smaller (left, right). */

@@ -134,8 +134,9 @@ function countOf(symbols: Int32Array, piece: number): number {
 /** The pairs of the pieces as they are, with their counts and lists. */
 async function countPairs(symbols: Int32Array, turn: Pacer): Promise<PairTable> {
   const pairs = createPairTable();
+  let visits = 0;
   for (let piece = 0; piece < symbols.length;) {
-    if (turn.due()) await turn.take();
+    if ((++visits & 0xfff) === 0 && turn.due()) await turn.take();
     const count = countOf(symbols, piece);
     let at = piece + HEADER;
     for (; symbols[at + 1] !== END; at++) {
@@ -147,7 +148,7 @@ async function countPairs(symbols: Int32Array, turn: Pacer): Promise<PairTable> 
   }
   pairs.openLists();
   for (let piece = 0; piece < symbols.length;) {
-    if (turn.due()) await turn.take();
+    if ((++visits & 0xfff) === 0 && turn.due()) await turn.take();
     let at = piece + HEADER;
     for (; symbols[at + 1] !== END; at++) pairs.place(pairs.indexOf(symbols[at], symbols[at + 1]), piece);
     piece = at + 2;
@@ -156,17 +157,16 @@ async function countPairs(symbols: Int32Array, turn: Pacer): Promise<PairTable> 
 }
 
 interface Pacer {
-  /** Whether it is time for a pause; looks at the clock now and then only. */
+  /** Whether it is time for a pause. */
   due(): boolean;
   take(): Promise<void>;
 }
 
 /** Spaces pauses 50 ms apart. */
 function createPacer(pause: () => Promise<void>): Pacer {
-  let calls = 0;
   let next = performance.now() + 50;
   return {
-    due: () => (++calls & 63) === 0 && performance.now() > next,
+    due: () => performance.now() > next,
     async take() {
       await pause();
       next = performance.now() + 50;

@@ -57,7 +57,7 @@ Deno.test("merges learned from real code are Hugging Face's, in order", async ()
   await inTemporaryDirectory(async (directory) => {
     const lines = await codeLines();
     const expected = await referenceMerges(directory, lines);
-    const ours = await mergesOf(directory, lines, { vocabSize: 257 + expected.length, minFrequency: 1 });
+    const ours = await mergesOf(directory, lines, { vocabSize: 257 + expected.length, minFrequency: 1, workers: 2 });
     assert.ok(expected.length > 5000);
     assert.deepEqual(ours, expected);
   });
@@ -142,10 +142,30 @@ Deno.test("training reports its progress and stops when asked to", async () => {
   await assert.rejects(trainBpe(endless(), { vocabSize: 300, signal: stop.signal }), /stopped by the test/);
 });
 
+Deno.test("a stop while merges are learnt ends the training, and nothing is saved", async () => {
+  const texts = await projectTexts();
+  const stop = new AbortController();
+  let tokens = 0;
+  const training = train(texts, {
+    vocabSize: 20_000,
+    minFrequency: 1,
+    signal: stop.signal,
+    onProgress(progress) {
+      if (progress.phase !== "merge") return;
+      tokens = progress.tokens;
+      stop.abort(new Error("stopped while merging"));
+    },
+  });
+  await assert.rejects(training, /stopped while merging/);
+  assert.ok(tokens >= 256 && tokens < 20_000 - 1);
+});
+
 Deno.test("training refuses what cannot be", async () => {
   await assertFails(() => train(["text"], { vocabSize: 256 }), "vocab_size", "257");
   await assertFails(() => train(["text"], { vocabSize: 300.5 }), "vocab_size");
   await assertFails(() => train(["text"], { vocabSize: 300, minFrequency: -1 }), "min_frequency");
+  await assertFails(() => train(["text"], { vocabSize: 300, workers: 0 }), "workers");
+  await assertFails(() => train(["text"], { vocabSize: 300, maxMemory: 1000 }), "max_memory");
   await assertFails(() => train([], { vocabSize: 300 }), "no text");
   await assertFails(() => train(["text"], { vocabSize: 300, specialTokens: ["a"] }), "special");
   await assertFails(() => train(["text"], { vocabSize: 300, specialTokens: ["<x>", "<x>"] }), "special");

@@ -71,7 +71,7 @@ export const tokenizerTrainCommand = defineCommand({
   name: "tokenizer train",
   summary: "Train a byte-level BPE vocabulary on source files",
   description:
-    "Learns a byte-level BPE vocabulary and writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt.",
+    "Learns a byte-level BPE vocabulary and writes tokenizer.json, tokenizer_config.json, special_tokens_map.json, vocab.json and merges.txt.",
   options: trainOptionTable,
   examples: [
     {

@@ -29,16 +29,16 @@ export interface LearnOptions {
   pause(tokens: number): Promise<void>;
 }
 
-/** Learns merges from counted pieces; ends early where no pair is frequent enough. */
-export async function learnMerges(pieces: CountedPieces, options: LearnOptions): Promise<LearnedMerges> {
+/**
+ * Learns merges; ends early where no pair is frequent enough.
+ * @param symbols From `layOutPieces`; changed.
+ */
+export async function learnMerges(symbols: Int32Array, options: LearnOptions): Promise<LearnedMerges> {
   const { tokenCount, minFrequency, reserved, pause } = options;
-  const byteToId = new Int32Array(256);
-  for (const [id, byte] of BYTES_IN_ID_ORDER.entries()) byteToId[byte] = id;
   const tokens = BYTES_IN_ID_ORDER.map((byte) => BYTE_TO_CHAR[byte]);
   const idOf = new Map(tokens.map((text, id) => [text, id]));
   const merges: number[] = [];
 
-  const symbols = layOutPieces(pieces, byteToId);
   const turn = createPacer(() => pause(tokens.length));
   const pairs = await countPairs(symbols, turn);
   const heap = createPairHeap(pairs);
@@ -108,8 +108,10 @@ const HEADER = 2;
 /** Follows a piece's last id. */
 const END = -1;
 
-/** All pieces with a pair in one array: count, ids, `END`. A piece is named by where it starts. */
-function layOutPieces({ bytes, starts, counts }: CountedPieces, byteToId: Int32Array): Int32Array {
+/** All pieces that have a pair in one array: count, ids of the bytes, `END`. A piece is named by where it starts. */
+export function layOutPieces({ bytes, starts, counts }: CountedPieces): Int32Array {
+  const byteToId = new Int32Array(256);
+  for (const [id, byte] of BYTES_IN_ID_ORDER.entries()) byteToId[byte] = id;
   let words = 0;
   for (let piece = 0; piece < counts.length; piece++) {
     const length = starts[piece + 1] - starts[piece];

@@ -3,8 +3,8 @@
 import { UserError } from "../errors.ts";
 import { BYTE_TO_CHAR, fromPrintable } from "./byte_alphabet.ts";
 import { createByteLevelTokenizer } from "./byte_level.ts";
-import { learnMerges } from "./learn_merges.ts";
-import { countPieces, type CountProgress } from "./count_pieces.ts";
+import { layOutPieces, learnMerges } from "./learn_merges.ts";
+import { type CountOptions, countPieces, type CountProgress } from "./count_pieces.ts";
 import { DEFAULT_PATTERN, type PatternName } from "./patterns.ts";
 import type { Forgotten, PieceCost } from "./piece_table.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -81,18 +81,15 @@ export async function trainBpe(
   const specialTokens = wanted.includes(END_OF_TEXT) ? wanted : [END_OF_TEXT, ...wanted];
   checkOptions({ vocabSize, minFrequency, specialTokens, workers, maxMemory });
 
-  const { table, bytes, documents: documentCount, peakMemory } = await countPieces(documents, {
+  const { symbols, ...counts } = await countSymbols(documents, {
     pattern,
     workers,
     maxMemory,
     signal,
     onProgress: (progress) => onProgress?.({ phase: "count", ...progress }),
   });
-  if (bytes === 0) throw new UserError("there is no text to train a vocabulary from", { where: "tokenizer training" });
-  table.bound(LEARNING_COST, maxMemory, maxMemory);
-
   const tokenCount = vocabSize - specialTokens.length;
-  const { tokens, merges } = await learnMerges(table.pieces(), {
+  const { tokens, merges } = await learnMerges(symbols, {
     tokenCount,
     minFrequency,
     reserved: new Set(specialTokens),
@@ -114,14 +111,26 @@ export async function trainBpe(
   };
   return {
     tokenizer: await createByteLevelTokenizer(vocabulary, options.name ?? "trained"),
-    documents: documentCount,
-    bytes,
-    distinctPieces: table.distinct,
-    forgotten: table.forgotten,
-    countingMemory: peakMemory,
+    ...counts,
     merges: merges.length / 3,
     specialTokens,
     requestedVocabSize: vocabSize,
+  };
+}
+
+/** Counts the pieces and lays them out for merging; the tables they were counted in are let go with the return. */
+async function countSymbols(documents: Parameters<typeof countPieces>[0], options: CountOptions) {
+  const { table, peakMemory, ...read } = await countPieces(documents, options);
+  if (read.bytes === 0) {
+    throw new UserError("there is no text to train a vocabulary from", { where: "tokenizer training" });
+  }
+  table.bound(LEARNING_COST, options.maxMemory, options.maxMemory);
+  return {
+    ...read,
+    symbols: layOutPieces(table.pieces()),
+    distinctPieces: table.distinct,
+    forgotten: table.forgotten,
+    countingMemory: peakMemory,
   };
 }
 

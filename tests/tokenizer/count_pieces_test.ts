@@ -5,7 +5,7 @@ import { DEFAULT_PATTERN, type PatternName } from "../../src/tokenizer/patterns.
 import type { Forgotten } from "../../src/tokenizer/piece_table.ts";
 import { createSplitter } from "../../src/tokenizer/split.ts";
 import { trainBpe } from "../../src/tokenizer/train.ts";
-import { assert } from "../assert.ts";
+import { assert, assertFails } from "../assert.ts";
 import { projectTexts } from "./oracle.ts";
 
 const MIB = 2 ** 20;
@@ -202,4 +202,19 @@ Deno.test("threads start for a text that is worth it, and end with the counting,
     await assert.rejects(counting, /a damaged archive/);
   });
   assert.deepEqual([failed.started, failed.stopped], [2, 2]);
+});
+
+Deno.test("a thread that fails ends the counting with an error that says so", async () => {
+  const Original = globalThis.Worker;
+  globalThis.Worker = class extends Original {
+    override postMessage(): void {
+      queueMicrotask(() => this.onerror?.(new ErrorEvent("error", { message: "out of memory", cancelable: true })));
+    }
+  };
+  try {
+    const texts = Array.from({ length: 40 }, () => new Uint8Array(MIB / 10).fill(0x62));
+    await assertFails(() => count(texts, 2, 1024 * MIB), "a thread that counts pieces failed", "out of memory");
+  } finally {
+    globalThis.Worker = Original;
+  }
 });

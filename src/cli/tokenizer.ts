@@ -55,7 +55,7 @@ const trainOptionTable = optionTable({
   },
   max_memory: {
     type: "integer",
-    default: 1024,
+    default: 512,
     min: 4,
     max: 8192,
     placeholder: "MIB",

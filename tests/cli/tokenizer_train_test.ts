@@ -103,3 +103,42 @@ Deno.test("SIGINT while pieces are counted in threads ends the program with 130 
     await writer.abort().catch(() => {});
   });
 });
+
+Deno.test("SIGINT while merges are learnt ends the program with 130 and writes nothing", async () => {
+  await withFolder(async (folder) => {
+    const root = new URL("../../", import.meta.url).pathname;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...[
+          "run",
+          "-A",
+          "--quiet",
+          "--no-check",
+          PROGRAM,
+          "tokenizer",
+          "train",
+          "--input",
+          `${root}src`,
+          `${root}tests`,
+        ],
+        ...["--vocab_size", "60000", "--min_frequency", "1", "--output", `${folder}/tok`],
+      ],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    let errors = "";
+    let stopped = false;
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      errors += text;
+      // The line of the first phase is finished when the second has begun.
+      if (!stopped && errors.includes("counting pieces: 100%")) {
+        stopped = true;
+        child.kill("SIGINT");
+      }
+    }
+    assert.equal((await child.status).code, 130);
+    assert.match(errors, /stopped by SIGINT/);
+    assert.deepEqual([...Deno.readDirSync(folder)], []);
+  });
+});

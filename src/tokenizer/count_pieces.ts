@@ -7,6 +7,7 @@
  * the documents alone, so the result is the same for any number of threads.
  */
 
+import { free } from "./free.ts";
 import type { PatternName } from "./patterns.ts";
 import { appendText, batchLength, type CountedPieces, createBatch, type TextBatch } from "./piece_batch.ts";
 import { createPieceCounter } from "./piece_counter.ts";
@@ -150,6 +151,7 @@ function startCounting({ pattern, workers, maxMemory, signal }: CountOptions): C
       measure();
       for (const counted of handedIn[0]) table.add(counted);
       measure();
+      for (const { bytes, starts, counts } of handedIn[0]) for (const array of [bytes, starts, counts]) free(array);
       handedIn.shift();
       summed++;
       table.bound(TABLE_COST, maxMemory * TABLE_SHARE, maxMemory * TABLE_SHARE / 2);

@@ -4,6 +4,7 @@
  * the lists lie in one pool, and one that grows moves to the pool's end.
  */
 
+import { free } from "./free.ts";
 import { hashPair } from "./merge_table.ts";
 
 export interface PairTable {
@@ -49,8 +50,9 @@ export function createPairTable(): PairTable {
 
   function grow(): void {
     capacity *= 2;
-    records = grown(records, capacity * WORDS);
+    records = new Int32Array(records.buffer.transfer(capacity * WORDS * 4));
     counts = new Float64Array(records.buffer);
+    free(slots);
     slots = new Int32Array(capacity * 2);
     const mask = slots.length - 1;
     for (let index = 0; index < pairCount; index++) {
@@ -114,7 +116,9 @@ export function createPairTable(): PairTable {
       const at = index * WORDS;
       const length = records[at + LIST_LENGTH];
       const needed = poolUsed + length + pieces;
-      if (needed > pool.length) pool = grown(pool, Math.max(needed, Math.ceil(pool.length * 1.5)));
+      if (needed > pool.length) {
+        pool = new Int32Array(pool.buffer.transfer(Math.max(needed, Math.ceil(pool.length * 1.5)) * 4));
+      }
       if (length > 0) {
         const start = records[at + LIST_START];
         pool.copyWithin(poolUsed, start, start + length);
@@ -135,10 +139,4 @@ export function createPairTable(): PairTable {
     },
     size: () => pairCount,
   };
-}
-
-function grown(from: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const to = new Int32Array(length);
-  to.set(from);
-  return to;
 }

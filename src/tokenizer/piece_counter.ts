@@ -4,6 +4,7 @@
  * to 8 bytes is its own key; a longer one has its hash and the place of its bytes in an arena.
  */
 
+import { free } from "./free.ts";
 import type { CountedPieces, TextBatch } from "./piece_batch.ts";
 import type { PieceEnd } from "./split.ts";
 
@@ -50,6 +51,7 @@ export function createPieceCounter(pieceEnd: PieceEnd): PieceCounter {
       while (slots[slot * WORDS + COUNT] !== 0) slot = (slot + 1) & mask;
       for (let word = 0; word < WORDS; word++) slots[slot * WORDS + word] = old[from + word];
     }
+    free(old);
   }
 
   function insert(at: number, low: number, high: number, start: number, length: number): void {
@@ -59,9 +61,7 @@ export function createPieceCounter(pieceEnd: PieceEnd): PieceCounter {
     slots[at + COUNT] = 1;
     if (length > 8) {
       if (arenaUsed + length > arena.length) {
-        const larger = new Uint8Array(Math.max(arena.length * 2, arenaUsed + length));
-        larger.set(arena);
-        arena = larger;
+        arena = new Uint8Array(arena.buffer.transfer(Math.max(arena.length * 2, arenaUsed + length)));
       }
       slots[at + 1] = arenaUsed;
       arena.set(text.subarray(start, start + length), arenaUsed);

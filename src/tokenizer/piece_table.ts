@@ -6,6 +6,7 @@
  * that gives enough room. Which those are depends on the counts alone, not on the order in which they came.
  */
 
+import { free } from "./free.ts";
 import type { CountedPieces } from "./piece_batch.ts";
 
 /** What pieces cost: bytes for each, and bytes for each of its bytes. */
@@ -39,8 +40,10 @@ export interface PieceTable {
   readonly forgotten: Forgotten;
   /** Size of the tables, bytes. */
   readonly memory: number;
-  /** The counts so far. Views, valid until the next `add`. */
+  /** The counts so far. Views, valid until the next `add` or `release`. */
   pieces(): CountedPieces;
+  /** Gives the memory back now, not when the garbage collector comes to it. The table is of no use any more. */
+  release(): void;
 }
 
 /** An empty table. */
@@ -54,7 +57,12 @@ export function createPieceTable(): PieceTable {
   const forgotten = { pieces: 0, occurrences: 0, highestCount: 0 };
 
   function fillSlots(capacity: number): void {
-    slots = capacity === slots.length ? slots.fill(0) : new Int32Array(capacity);
+    if (capacity === slots.length) {
+      slots.fill(0);
+    } else {
+      free(slots);
+      slots = new Int32Array(capacity);
+    }
     const mask = capacity - 1;
     for (let index = 0; index < distinct; index++) {
       let slot = hashes[index] & mask;
@@ -81,7 +89,9 @@ export function createPieceTable(): PieceTable {
       return;
     }
     const end = starts[distinct] + length;
-    if (end > bytes.length) bytes = grown(bytes, new Uint8Array(Math.max(end, Math.ceil(bytes.length * 1.5))));
+    if (end > bytes.length) {
+      bytes = new Uint8Array(bytes.buffer.transfer(Math.max(end, Math.ceil(bytes.length * 1.5))));
+    }
     bytes.set(text.subarray(start, start + length), starts[distinct]);
     hashes[distinct] = hash;
     counts[distinct] = count;
@@ -89,9 +99,9 @@ export function createPieceTable(): PieceTable {
     slots[slot] = ++distinct;
     if (distinct === counts.length) {
       const capacity = Math.ceil(distinct * 1.5);
-      hashes = grown(hashes, new Int32Array(capacity));
-      counts = grown(counts, new Float64Array(capacity));
-      starts = grown(starts, new Uint32Array(capacity + 1));
+      hashes = new Int32Array(hashes.buffer.transfer(capacity * 4));
+      counts = new Float64Array(counts.buffer.transfer(capacity * 8));
+      starts = new Uint32Array(starts.buffer.transfer((capacity + 1) * 4));
     }
     if (distinct > slots.length * 0.625) fillSlots(slots.length * 2);
   }
@@ -156,6 +166,9 @@ export function createPieceTable(): PieceTable {
       starts: starts.subarray(0, distinct + 1),
       counts: counts.subarray(0, distinct),
     }),
+    release() {
+      for (const array of [slots, hashes, counts, starts, bytes]) free(array);
+    },
   };
 }
 
@@ -175,9 +188,4 @@ function hashOf(text: Uint8Array, start: number, length: number): number {
   hash ^= hash >>> 15;
   hash = Math.imul(hash, 0x2c1b3c6d);
   return hash ^ (hash >>> 13);
-}
-
-function grown<T extends Int32Array | Float64Array | Uint32Array | Uint8Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

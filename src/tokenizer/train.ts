@@ -118,16 +118,18 @@ export async function trainBpe(
   };
 }
 
-/** Counts the pieces and lays them out for merging; the tables they were counted in are let go with the return. */
+/** Counts the pieces and lays them out for merging; the tables they were counted in are given back. */
 async function countSymbols(documents: Parameters<typeof countPieces>[0], options: CountOptions) {
   const { table, peakMemory, ...read } = await countPieces(documents, options);
   if (read.bytes === 0) {
     throw new UserError("there is no text to train a vocabulary from", { where: "tokenizer training" });
   }
   table.bound(LEARNING_COST, options.maxMemory, options.maxMemory);
+  const symbols = layOutPieces(table.pieces());
+  table.release();
   return {
     ...read,
-    symbols: layOutPieces(table.pieces()),
+    symbols,
     distinctPieces: table.distinct,
     forgotten: table.forgotten,
     countingMemory: peakMemory,

@@ -121,7 +121,7 @@ Deno.test("SIGINT while merges are learnt ends the program with 130 and writes n
           `${root}src`,
           `${root}tests`,
         ],
-        ...["--vocab_size", "60000", "--min_frequency", "1", "--output", `${folder}/tok`],
+        ...["--include", "*.ts", "--vocab_size", "60000", "--min_frequency", "1", "--output", `${folder}/tok`],
       ],
       stdin: "null",
       stdout: "null",

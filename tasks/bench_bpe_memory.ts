@@ -3,7 +3,7 @@
  * corpus again and again, each time with other words. In every repetition a third of the words, chosen by their first
  * letter, have their other letters exchanged by a permutation of its own; so new pieces keep coming, as in a real corpus.
  *
- *     deno task bench:bpe-memory --input corpus.jsonl [--gigabytes 10] [--max_memory 512] [--vocab_size 30000] [--json]
+ *     deno task bench:bpe-memory --input corpus.jsonl [--gigabytes 10] [--max_memory 384] [--vocab_size 30000] [--json]
  */
 
 import { parseArgs } from "node:util";
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
     options: {
       input: { type: "string", multiple: true, default: [] },
       gigabytes: { type: "string", default: "10" },
-      max_memory: { type: "string", default: "512" },
+      max_memory: { type: "string", default: "384" },
       vocab_size: { type: "string", default: "30000" },
       json: { type: "boolean", default: false },
     },

@@ -55,7 +55,7 @@ const trainOptionTable = optionTable({
   },
   max_memory: {
     type: "integer",
-    default: 512,
+    default: 384,
     min: 4,
     max: 8192,
     placeholder: "MIB",

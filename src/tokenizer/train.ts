@@ -23,7 +23,7 @@ export interface TrainBpeOptions {
   workers?: number;
   /**
    * Bytes that the tables may take: of all threads while pieces are counted, and while merges are learnt. Where the
-   * different pieces do not fit, those seen least are forgotten (see `forgotten`). 512 MiB unless given, at least 4 MiB.
+   * different pieces do not fit, those seen least are forgotten (see `forgotten`). 384 MiB unless given, at least 4 MiB.
    */
   maxMemory?: number;
   /** The tokenizer's name for messages and metadata. `trained` unless given. */
@@ -61,7 +61,7 @@ export interface BpeTraining {
   readonly requestedVocabSize: number;
 }
 
-const DEFAULT_MEMORY = 2 ** 29;
+const DEFAULT_MEMORY = 384 * 2 ** 20;
 const LEAST_MEMORY = 2 ** 22;
 /** What learning merges takes: ids, lists and pairs for each byte of a piece. */
 const LEARNING_COST: PieceCost = { perPiece: 16, perByte: 24 };

@@ -6,7 +6,7 @@ import type { CorpusReport } from "../corpus/report.ts";
 import { buildTokenFile } from "../dataset/build.ts";
 import type { TokenFileMeta } from "../dataset/meta.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { type BpeTraining, trainBpe } from "../tokenizer/train.ts";
+import { type BpeTraining, trainBpe, type TrainBpeOptions } from "../tokenizer/train.ts";
 import type { CommandContext } from "./command.ts";
 import { corpusCounts } from "./corpus_summary.ts";
 import { formatCount, startProgress, stderrProgressOutput } from "./progress.ts";
@@ -37,10 +37,15 @@ export function corpusReading(
   };
 }
 
+/** What to learn, and the folder to write it to. */
+export interface VocabularyJob extends Omit<TrainBpeOptions, "name" | "onProgress" | "signal"> {
+  readonly output: string;
+}
+
 /** Learns a vocabulary and writes it to a folder. */
 export async function learnVocabulary(
   reading: Reading,
-  { vocabSize, output }: { vocabSize: number; output: string },
+  { output, ...options }: VocabularyJob,
   outside: Outside,
 ): Promise<{ training: BpeTraining; report: CorpusReport }> {
   using counting = startProgress({ label: "counting pieces", unit: "bytes" }, stderrProgressOutput());
@@ -55,7 +60,7 @@ export async function learnVocabulary(
   let merging: ReturnType<typeof startProgress> | null = null;
   try {
     const training = await trainBpe(documents, {
-      vocabSize,
+      ...options,
       name: output,
       signal: outside.signal,
       onProgress(progress) {

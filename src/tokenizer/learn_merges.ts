@@ -7,8 +7,9 @@
  */
 
 import { BYTE_TO_CHAR, BYTES_IN_ID_ORDER } from "./byte_alphabet.ts";
+import { clear, createNeighbours, meet, settle } from "./neighbours.ts";
 import { createPairTable, type PairTable } from "./pair_table.ts";
-import type { CountedPieces } from "./piece_counts.ts";
+import type { CountedPieces } from "./piece_batch.ts";
 
 export interface LearnedMerges {
   /** Printable text of every id; ids 0–255 are the bytes. */
@@ -24,39 +25,28 @@ export interface LearnOptions {
   minFrequency: number;
   /** Printable texts that no token may have. */
   reserved: ReadonlySet<string>;
-  /** Called now and then, with the number of tokens so far; may throw to stop. */
+  /** Called every 50 ms or so, with the number of tokens so far; may throw to stop. */
   pause(tokens: number): Promise<void>;
 }
 
-/** Learns merges from counted pieces; ends early where no pair is frequent enough. */
-export async function learnMerges(pieces: CountedPieces, options: LearnOptions): Promise<LearnedMerges> {
+/**
+ * Learns merges; ends early where no pair is frequent enough.
+ * @param symbols From `layOutPieces`; changed.
+ */
+export async function learnMerges(symbols: Int32Array, options: LearnOptions): Promise<LearnedMerges> {
   const { tokenCount, minFrequency, reserved, pause } = options;
-  const byteToId = new Int32Array(256);
-  for (const [id, byte] of BYTES_IN_ID_ORDER.entries()) byteToId[byte] = id;
   const tokens = BYTES_IN_ID_ORDER.map((byte) => BYTE_TO_CHAR[byte]);
   const idOf = new Map(tokens.map((text, id) => [text, id]));
   const merges: number[] = [];
 
-  const { starts, counts } = pieces;
-  const symbols = new Int32Array(starts[counts.length]);
-  for (let i = 0; i < symbols.length; i++) symbols[i] = byteToId[pieces.bytes[i]];
-  const lengths = new Uint32Array(counts.length);
-  const pairs = createPairTable();
-  for (let piece = 0; piece < counts.length; piece++) {
-    const start = starts[piece];
-    const end = starts[piece + 1];
-    lengths[piece] = end - start;
-    for (let i = start; i + 1 < end; i++) {
-      const pair = pairs.indexOf(symbols[i], symbols[i + 1]);
-      pairs.addCount(pair, counts[piece]);
-      pairs.note(pair, piece);
-    }
-  }
+  const turn = createPacer(() => pause(tokens.length));
+  const pairs = await countPairs(symbols, turn);
   const heap = createPairHeap(pairs);
-  for (const pair of pairs.commit()) heap.push(pair);
+  for (let pair = 0; pair < pairs.size(); pair++) heap.push(pair);
 
+  const before = createNeighbours(tokenCount);
+  const after = createNeighbours(tokenCount);
   const recorded = new Set<number>();
-  let nextPause = performance.now() + 50;
   while (tokens.length < tokenCount) {
     const pair = heap.pop();
     if (pair < 0 || pairs.count(pair) < Math.max(minFrequency, 1)) break;
@@ -66,9 +56,8 @@ export async function learnMerges(pieces: CountedPieces, options: LearnOptions):
     const list = pairs.take(pair);
     if (reserved.has(text)) continue;
     // Two merges may spell the same token; they share its id.
-    let id = idOf.get(text);
-    if (id === undefined) {
-      id = tokens.length;
+    const id = idOf.get(text) ?? tokens.length;
+    if (id === tokens.length) {
       tokens.push(text);
       idOf.set(text, id);
     }
@@ -76,46 +65,115 @@ export async function learnMerges(pieces: CountedPieces, options: LearnOptions):
     if (!recorded.has(pair)) merges.push(left, right, id);
     recorded.add(pair);
     for (let i = 0; i < list.length; i++) mergeInPiece(list[i], left, right, id);
-    pairs.addCount(pair, -pairs.count(pair)); // overlapping occurrences, as in `aaa`, have left a remainder
-    for (const changed of pairs.commit()) if (pairs.count(changed) > 0) heap.push(changed);
-    if (performance.now() > nextPause) {
-      await pause(tokens.length);
-      nextPause = performance.now() + 50;
+    for (let i = 0; i < before.size; i++) {
+      pairs.addCount(pairs.indexOf(before.ids[i], left), -before.counts[before.ids[i]]);
     }
+    settle(before, pairs, (neighbour) => pairs.indexOf(neighbour, id));
+    for (let i = 0; i < after.size; i++) {
+      pairs.addCount(pairs.indexOf(right, after.ids[i]), -after.counts[after.ids[i]]);
+    }
+    settle(after, pairs, (neighbour) => pairs.indexOf(id, neighbour));
+    pairs.addCount(pair, -pairs.count(pair)); // overlapping occurrences, as in `aaa`, have left a remainder
+    for (const side of [before, after]) {
+      for (let i = 0; i < side.size; i++) if (pairs.count(side.gained[i]) > 0) heap.push(side.gained[i]);
+      clear(side);
+    }
+    if (turn.due()) await turn.take();
   }
   return { tokens, merges };
 
   function mergeInPiece(piece: number, left: number, right: number, id: number): void {
-    const start = starts[piece];
-    const end = start + lengths[piece];
-    const count = counts[piece];
-    let write = start;
-    for (let read = start; read < end;) {
-      if (symbols[read] !== left || read + 1 === end || symbols[read + 1] !== right) {
-        symbols[write++] = symbols[read++];
+    const start = piece + HEADER;
+    let read = start;
+    for (; symbols[read] !== left || symbols[read + 1] !== right; read++) if (symbols[read] === END) return;
+    const count = countOf(symbols, piece);
+    let write = read;
+    for (let symbol = symbols[read]; symbol !== END; symbol = symbols[read]) {
+      if (symbol !== left || symbols[read + 1] !== right) {
+        symbols[write++] = symbol;
+        read++;
         continue;
       }
-      if (write > start) {
-        const before = symbols[write - 1];
-        pairs.addCount(pairs.indexOf(before, left), -count);
-        gain(before, id, count, piece);
-      }
-      if (read + 2 < end) {
-        const after = symbols[read + 2];
-        pairs.addCount(pairs.indexOf(right, after), -count);
-        gain(id, after, count, piece);
-      }
+      if (write > start) meet(before, symbols[write - 1], count, piece);
+      if (symbols[read + 2] !== END) meet(after, symbols[read + 2], count, piece);
       symbols[write++] = id;
       read += 2;
     }
-    lengths[piece] = write - start;
+    symbols[write] = END;
   }
+}
 
-  function gain(left: number, right: number, count: number, piece: number): void {
-    const pair = pairs.indexOf(left, right);
-    pairs.addCount(pair, count);
-    pairs.note(pair, piece);
+/** Words before a piece's ids: its count, low and high. */
+const HEADER = 2;
+/** Follows a piece's last id. */
+const END = -1;
+
+/** All pieces that have a pair in one array: count, ids of the bytes, `END`. A piece is named by where it starts. */
+export function layOutPieces({ bytes, starts, counts }: CountedPieces): Int32Array {
+  const byteToId = new Int32Array(256);
+  for (const [id, byte] of BYTES_IN_ID_ORDER.entries()) byteToId[byte] = id;
+  let words = 0;
+  for (let piece = 0; piece < counts.length; piece++) {
+    const length = starts[piece + 1] - starts[piece];
+    if (length > 1) words += HEADER + length + 1;
   }
+  const symbols = new Int32Array(words);
+  let at = 0;
+  for (let piece = 0; piece < counts.length; piece++) {
+    if (starts[piece + 1] - starts[piece] < 2) continue;
+    symbols[at++] = counts[piece];
+    symbols[at++] = Math.floor(counts[piece] / 2 ** 32);
+    for (let i = starts[piece]; i < starts[piece + 1]; i++) symbols[at++] = byteToId[bytes[i]];
+    symbols[at++] = END;
+  }
+  return symbols;
+}
+
+function countOf(symbols: Int32Array, piece: number): number {
+  return (symbols[piece] >>> 0) + symbols[piece + 1] * 2 ** 32;
+}
+
+/** The pairs of the pieces as they are, with their counts and lists. */
+async function countPairs(symbols: Int32Array, turn: Pacer): Promise<PairTable> {
+  const pairs = createPairTable();
+  let visits = 0;
+  for (let piece = 0; piece < symbols.length;) {
+    if ((++visits & 0xfff) === 0 && turn.due()) await turn.take();
+    const count = countOf(symbols, piece);
+    let at = piece + HEADER;
+    for (; symbols[at + 1] !== END; at++) {
+      const pair = pairs.indexOf(symbols[at], symbols[at + 1]);
+      pairs.addCount(pair, count);
+      pairs.announce(pair, piece);
+    }
+    piece = at + 2;
+  }
+  pairs.openLists();
+  for (let piece = 0; piece < symbols.length;) {
+    if ((++visits & 0xfff) === 0 && turn.due()) await turn.take();
+    let at = piece + HEADER;
+    for (; symbols[at + 1] !== END; at++) pairs.place(pairs.indexOf(symbols[at], symbols[at + 1]), piece);
+    piece = at + 2;
+  }
+  return pairs;
+}
+
+interface Pacer {
+  /** Whether it is time for a pause. */
+  due(): boolean;
+  take(): Promise<void>;
+}
+
+/** Spaces pauses 50 ms apart. */
+function createPacer(pause: () => Promise<void>): Pacer {
+  let next = performance.now() + 50;
+  return {
+    due: () => performance.now() > next,
+    async take() {
+      await pause();
+      next = performance.now() + 50;
+    },
+  };
 }
 
 /** A heap of pairs, the most frequent first, ties to the smaller (left, right). */

@@ -92,7 +92,6 @@ async function loadPair(vocabFile: string, mergesFile: string, name: string): Pr
   const vocabulary = buildVocabulary({
     vocab: parseJson(await readText(vocabFile), vocabFile),
     merges: parseMerges(await readText(mergesFile), mergesFile),
-    special: new Map(),
     ...await readConfig(slash < 0 ? "." : vocabFile.slice(0, slash)),
     vocabFile,
     mergesFile,
@@ -100,11 +99,17 @@ async function loadPair(vocabFile: string, mergesFile: string, name: string): Pr
   return await createByteLevelTokenizer(vocabulary, name, vocabFile);
 }
 
+interface Config {
+  eos: string;
+  pattern: PatternName;
+  special: Map<string, number>;
+}
+
 /**
- * What a tokenizer_config.json in the directory says: the end-of-text token (else GPT-2's), and the pattern, which
- * vocab.json and merges.txt cannot hold (else GPT-2's too).
+ * What a tokenizer_config.json in the directory says: the end-of-text token (else GPT-2's), and what vocab.json and
+ * merges.txt cannot hold: the pattern (else GPT-2's too) and which other tokens are special.
  */
-async function readConfig(directory: string): Promise<{ eos: string; pattern: PatternName }> {
+async function readConfig(directory: string): Promise<Config> {
   const file = `${directory}/tokenizer_config.json`;
   const config = await stat(file) ? parseJson(await readText(file), file) : null;
   const { eos_token: eos, [PATTERN_KEY]: pattern = DEFAULT_PATTERN } = isJsonObject(config) ? config : {};
@@ -115,7 +120,19 @@ async function readConfig(directory: string): Promise<{ eos: string; pattern: Pa
       expected: PATTERN_NAMES.join(", "),
     });
   }
-  return { eos: typeof content === "string" && content !== "" ? content : END_OF_TEXT, pattern };
+  const special = isJsonObject(config) ? specialTokens(config.added_tokens_decoder) : new Map();
+  return { eos: typeof content === "string" && content !== "" ? content : END_OF_TEXT, pattern, special };
+}
+
+/** The special ones of `added_tokens_decoder`, an object from id to token. */
+function specialTokens(added: unknown): Map<string, number> {
+  const special = new Map<string, number>();
+  for (const [id, token] of Object.entries(isJsonObject(added) ? added : {})) {
+    if (isJsonObject(token) && token.special === true && typeof token.content === "string") {
+      special.set(token.content, Number(id));
+    }
+  }
+  return special;
 }
 
 async function stat(path: string): Promise<Deno.FileInfo | null> {

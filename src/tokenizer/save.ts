@@ -1,6 +1,7 @@
 /**
  * Writes a byte-level vocabulary in the forms that other programs read: tokenizer.json (Hugging Face's tokenizers),
- * tokenizer_config.json, vocab.json and merges.txt (GPT-2's own pair of files). Each is written beside and renamed.
+ * tokenizer_config.json and special_tokens_map.json (what its users beside it read), vocab.json and merges.txt (GPT-2's own
+ * pair of files). Each is written beside and renamed.
  */
 
 import { CodekilnError } from "../errors.ts";
@@ -26,6 +27,7 @@ export async function saveByteLevel(
     "merges.txt": ["#version: 0.2", ...merges, ""].join("\n"),
     "tokenizer_config.json": JSON.stringify(tokenizerConfig(vocabulary, options.modelMaxLength ?? 1024), null, 2) +
       "\n",
+    "special_tokens_map.json": JSON.stringify(specialTokensMap(vocabulary), null, 2) + "\n",
     "tokenizer.json": tokenizerJson(vocabulary, vocab, merges),
   });
 }
@@ -78,9 +80,7 @@ function mergeLines(vocabulary: Vocabulary): string[] {
 }
 
 function tokenizerJson(vocabulary: Vocabulary, vocab: string, merges: string[]): string {
-  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
-  const addedTokens = [...vocabulary.special].sort((a, b) => a - b)
-    .map((id) => ({ id, content: tokenText(vocabulary, id), ...flags }));
+  const addedTokens = specialIds(vocabulary).map((id) => ({ id, ...addedToken(vocabulary, id) }));
   const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
   const model = {
     type: "BPE",
@@ -115,9 +115,27 @@ function tokenizerConfig(vocabulary: Vocabulary, modelMaxLength: number): Record
     model_max_length: modelMaxLength,
   };
   if (pattern !== DEFAULT_PATTERN) config[PATTERN_KEY] = pattern;
-  if (vocabulary.eosId !== null) {
-    const eos = tokenText(vocabulary, vocabulary.eosId);
-    Object.assign(config, { bos_token: eos, eos_token: eos, unk_token: eos });
-  }
-  return config;
+  const ids = specialIds(vocabulary);
+  const added_tokens_decoder = Object.fromEntries(ids.map((id) => [id, addedToken(vocabulary, id)]));
+  return { ...config, ...specialTokensMap(vocabulary), added_tokens_decoder };
+}
+
+/** The roles of special tokens: end-of-text has all that GPT-2 gives it, the others have none. */
+function specialTokensMap(vocabulary: Vocabulary): Record<string, string | string[]> {
+  const { eosId } = vocabulary;
+  const eos = eosId === null ? null : tokenText(vocabulary, eosId);
+  const others = specialIds(vocabulary).filter((id) => id !== eosId).map((id) => tokenText(vocabulary, id));
+  return {
+    ...(eos === null ? {} : { bos_token: eos, eos_token: eos, unk_token: eos }),
+    ...(others.length === 0 ? {} : { additional_special_tokens: others }),
+  };
+}
+
+function specialIds(vocabulary: Vocabulary): number[] {
+  return [...vocabulary.special].sort((a, b) => a - b);
+}
+
+function addedToken(vocabulary: Vocabulary, id: number): Record<string, unknown> {
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+  return { content: tokenText(vocabulary, id), ...flags };
 }

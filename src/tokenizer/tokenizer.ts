@@ -32,7 +32,7 @@ export interface Tokenizer {
   /** Number of bytes the id decodes to; 0 for special tokens (they are not text of a document). */
   byteLength(id: number): number;
   /**
-   * Writes tokenizer.json, tokenizer_config.json, vocab.json and merges.txt (or the .model) into a directory, which is
+   * Writes tokenizer.json, the two files beside it, vocab.json and merges.txt (or the .model) into a directory, which is
    * made if need be. `modelMaxLength`, in tokens, goes into tokenizer_config.json (1024 unless given).
    */
   save(directory: string, options?: { modelMaxLength?: number }): Promise<void>;

@@ -1,0 +1,116 @@
+/**
+ * Trains a vocabulary on a stream that is many times as long as the corpus at hand, and prints how memory goes along: the
+ * corpus again and again, each time with other words. In every repetition a third of the words, chosen by their first
+ * letter, have their other letters exchanged by a permutation of its own; so new pieces keep coming, as in a real corpus.
+ *
+ *     deno task bench:bpe-memory --input corpus.jsonl [--gigabytes 10] [--max_memory 384] [--vocab_size 30000] [--json]
+ */
+
+import { parseArgs } from "node:util";
+import { readCorpus } from "../src/corpus/read.ts";
+import { trainBpe } from "../src/tokenizer/train.ts";
+
+interface Point {
+  readonly gigabytes: number;
+  readonly distinctPieces: number;
+  /** Resident memory of the process, bytes. */
+  readonly residentBytes: number;
+  readonly seconds: number;
+}
+
+/** What each letter a–z becomes in a repetition; the first repetition changes nothing. */
+function letterMap(repetition: number): Uint8Array {
+  const letters = Uint8Array.from({ length: 26 }, (_, i) => 0x61 + i);
+  let state = repetition;
+  for (let i = 25; i > 0 && repetition > 0; i--) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const j = Math.floor(state / 2 ** 32 * (i + 1));
+    [letters[i], letters[j]] = [letters[j], letters[i]];
+  }
+  return letters;
+}
+
+/** Exchanges the letters of a third of the words, in place. */
+function change(text: Uint8Array, letters: Uint8Array): void {
+  let inWord = false;
+  let changes = false;
+  for (let i = 0; i < text.length; i++) {
+    const letter = text[i] - 0x61;
+    if (letter < 0 || letter >= 26) {
+      inWord = false;
+      continue;
+    }
+    if (!inWord) changes = letters[letter] % 3 === 0;
+    else if (changes) text[i] = letters[letter];
+    inWord = true;
+  }
+}
+
+async function* repeated(input: readonly string[], bytes: number): AsyncGenerator<{ text: Uint8Array }> {
+  let sent = 0;
+  for (let repetition = 0;; repetition++) {
+    const letters = letterMap(repetition);
+    for await (const { text } of readCorpus(input).documents) {
+      if (sent >= bytes) return;
+      if (repetition > 0) change(text, letters);
+      sent += text.length;
+      yield { text };
+    }
+  }
+}
+
+/** The highest resident memory of this process, bytes; 0 where the system does not tell. */
+async function peakMemory(): Promise<number> {
+  const status = await Deno.readTextFile("/proc/self/status").catch(() => "");
+  return Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      input: { type: "string", multiple: true, default: [] },
+      gigabytes: { type: "string", default: "10" },
+      max_memory: { type: "string", default: "384" },
+      vocab_size: { type: "string", default: "30000" },
+      json: { type: "boolean", default: false },
+    },
+  });
+  const bytes = Number(values.gigabytes) * 1e9;
+  const started = performance.now();
+  const points: Point[] = [];
+  const megabytes = (size: number) => `${(size / 1e6).toFixed(0)} MB`;
+  const tell = (line: string) => values.json || console.log(line);
+  const training = await trainBpe(repeated(values.input, bytes), {
+    vocabSize: Number(values.vocab_size),
+    maxMemory: Number(values.max_memory) * 2 ** 20,
+    onProgress(progress) {
+      if (progress.phase !== "count" || progress.bytes < (points.length + 1) * bytes / 10) return;
+      points.push({
+        gigabytes: progress.bytes / 1e9,
+        distinctPieces: progress.distinctPieces,
+        residentBytes: Deno.memoryUsage().rss,
+        seconds: (performance.now() - started) / 1000,
+      });
+      const { gigabytes, distinctPieces, residentBytes, seconds } = points[points.length - 1];
+      tell(
+        `${gigabytes.toFixed(2)} GB  ${(distinctPieces / 1e6).toFixed(2)} M pieces  ` +
+          `resident ${megabytes(residentBytes)}  ${seconds.toFixed(0)} s`,
+      );
+    },
+  });
+  const { countingMemory, distinctPieces, forgotten, merges } = training;
+  const result = {
+    ...{ bytes: training.bytes, countingMemory, distinctPieces, forgotten, merges, points },
+    peakBytes: await peakMemory(),
+    seconds: (performance.now() - started) / 1000,
+  };
+  if (values.json) return console.log(JSON.stringify(result));
+  tell(`counting tables: at most ${megabytes(countingMemory)} of ${megabytes(Number(values.max_memory) * 2 ** 20)}`);
+  tell(
+    `forgotten: ${forgotten.pieces} pieces, up to ${forgotten.highestCount} times each, ${forgotten.occurrences} in all`,
+  );
+  tell(`learnt ${merges} merges from ${distinctPieces} pieces; highest resident memory ${megabytes(result.peakBytes)}`);
+}
+
+if (import.meta.main) await main();

@@ -100,6 +100,9 @@ export async function trainBpe(
     },
   });
   onProgress?.({ phase: "merge", tokens: tokens.length, of: tokenCount });
+  // Learning may have gone to its end without a pause since the signal came.
+  await turn();
+  signal?.throwIfAborted();
 
   const utf8 = new TextEncoder();
   const vocabulary: Vocabulary = {

@@ -36,10 +36,20 @@ interface Gap {
   end: number;
 }
 
-/** @throws {DeviceError} where the system does not give the address space. */
+/**
+ * A memory of full size at once, of which the system gives pages as they are touched. Where it refuses that, one that grows: threads
+ * learn of a growth only when they next look up from their work, and an access behind the size they know may fail until then.
+ * @throws {DeviceError} where the system does not give the address space.
+ */
 function reserve(): WebAssembly.Memory {
+  const maximum = MAX_PAGES;
   try {
-    return new WebAssembly.Memory({ initial: HEAP_START / PAGE_BYTES + 16, maximum: MAX_PAGES, shared: true });
+    return new WebAssembly.Memory({ initial: maximum, maximum, shared: true });
+  } catch {
+    // The system promises no more than it has.
+  }
+  try {
+    return new WebAssembly.Memory({ initial: HEAP_START / PAGE_BYTES + 16, maximum, shared: true });
   } catch (cause) {
     throw new DeviceError(`the CPU device's memory cannot be reserved: ${String(cause)}`, {
       expected: "4 GiB of address space",

@@ -5,15 +5,13 @@
  */
 
 import { free } from "./free.ts";
+import { hashBytes, hashWords, HIGH_MASK, LOW_MASK } from "./piece_hash.ts";
 import type { CountedPieces, TextBatch } from "./piece_batch.ts";
 import type { PieceEnd } from "./split.ts";
 
 const WORDS = 4;
 const LENGTH = 2;
 const COUNT = 3;
-
-const LOW_MASK = Int32Array.from([0, 0xff, 0xffff, 0xffffff, -1, -1, -1, -1, -1]);
-const HIGH_MASK = Int32Array.from([0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff, -1]);
 
 export interface PieceCounter {
   /** Counts the pieces of every text of a batch. Between two calls of `take` at most 2^31 may come together. */
@@ -135,20 +133,4 @@ export function createPieceCounter(pieceEnd: PieceEnd): PieceCounter {
       return slots.byteLength + arena.byteLength;
     },
   };
-}
-
-function hashWords(low: number, high: number, length: number): number {
-  let hash = Math.imul(low, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b) ^ length;
-  hash ^= hash >>> 15;
-  hash = Math.imul(hash, 0x2c1b3c6d);
-  return hash ^ (hash >>> 13);
-}
-
-/** A hash over four bytes at a time; `length` is above 8. */
-function hashBytes(view: DataView, text: Uint8Array, start: number, length: number): number {
-  let hash = length;
-  let i = 0;
-  for (; i + 4 <= length; i += 4) hash = Math.imul(hash ^ view.getInt32(start + i, true), 0x9e3779b1) ^ (hash >>> 15);
-  for (; i < length; i++) hash = Math.imul(hash ^ text[start + i], 0x85ebca6b);
-  return hash ^ (hash >>> 16);
 }

@@ -12,6 +12,7 @@ import { LOOKAHEAD } from "../../kernels/tokenizer/layout.ts";
 import type { EncoderEngine, EncoderTables } from "./encoder.ts";
 import { mergePiece } from "./merge.ts";
 import { buildMergeTable } from "./merge_table.ts";
+import { hashBytes, hashWords, HIGH_MASK, LOW_MASK } from "./piece_hash.ts";
 import { createSplitter } from "./split.ts";
 
 const SLOTS = 1 << 17;
@@ -23,9 +24,6 @@ const BYTE_ARENA = 1 << 20;
 const ID_ARENA = 1 << 19;
 /** Readable bytes behind the text, so that a key can be read as two words anywhere. */
 const PADDING = 8;
-
-const LOW_MASK = Int32Array.from([0, 0xff, 0xffff, 0xffffff, -1, -1, -1, -1, -1]);
-const HIGH_MASK = Int32Array.from([0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff, -1]);
 
 /** The engine that runs everywhere. */
 export function createScriptEngine({ byteToId, merges, pattern }: EncoderTables): EncoderEngine {
@@ -135,20 +133,4 @@ export function createScriptEngine({ byteToId, merges, pattern }: EncoderTables)
       ids = new Uint32Array(0);
     },
   };
-}
-
-function hashWords(low: number, high: number, length: number): number {
-  let hash = Math.imul(low, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b) ^ length;
-  hash ^= hash >>> 15;
-  hash = Math.imul(hash, 0x2c1b3c6d);
-  return hash ^ (hash >>> 13);
-}
-
-/** A hash over four bytes at a time; `length` is above 8. */
-function hashBytes(view: DataView, text: Uint8Array, start: number, length: number): number {
-  let hash = length;
-  let i = 0;
-  for (; i + 4 <= length; i += 4) hash = Math.imul(hash ^ view.getInt32(start + i, true), 0x9e3779b1) ^ (hash >>> 15);
-  for (; i < length; i++) hash = Math.imul(hash ^ text[start + i], 0x85ebca6b);
-  return hash ^ (hash >>> 16);
 }

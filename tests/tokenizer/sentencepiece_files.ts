@@ -4,10 +4,13 @@ const utf8 = new TextEncoder();
 
 const varint = (value: number): number[] =>
   value < 128 ? [value] : [value % 128 + 128, ...varint(Math.floor(value / 128))];
-const number = (field: number, value: number) => [...varint(field * 8), ...varint(value)];
-const message = (field: number, content: number[]) => [...varint(field * 8 + 2), ...varint(content.length), ...content];
-const string = (field: number, value: string) => message(field, [...utf8.encode(value)]);
-const float = (field: number, value: number) => [
+export const number = (field: number, value: number) => [...varint(field * 8), ...varint(value)];
+export const message = (
+  field: number,
+  content: number[],
+) => [...varint(field * 8 + 2), ...varint(content.length), ...content];
+export const string = (field: number, value: string) => message(field, [...utf8.encode(value)]);
+export const float = (field: number, value: number) => [
   ...varint(field * 8 + 5),
   ...new Uint8Array(Float32Array.of(value).buffer),
 ];

@@ -3,20 +3,10 @@ import fc from "fast-check";
 import { loadTokenizer } from "../../src/tokenizer/load.ts";
 import { createStreamDecoder } from "../../src/tokenizer/stream_decoder.ts";
 import { assert, assertFails } from "../assert.ts";
+import { float, message, number, string } from "./sentencepiece_files.ts";
 
 const utf8 = new TextEncoder();
 const text = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-
-// A writer of the few protobuf fields that a model needs.
-const varint = (value: number): number[] =>
-  value < 128 ? [value] : [value % 128 + 128, ...varint(Math.floor(value / 128))];
-const number = (field: number, value: number) => [...varint(field * 8), ...varint(value)];
-const message = (field: number, content: number[]) => [...varint(field * 8 + 2), ...varint(content.length), ...content];
-const string = (field: number, value: string) => message(field, [...utf8.encode(value)]);
-const float = (field: number, value: number) => [
-  ...varint(field * 8 + 5),
-  ...new Uint8Array(Float32Array.of(value).buffer),
-];
 
 const NORMAL = 1, UNKNOWN = 2, CONTROL = 3, BYTE = 6;
 const WORDS = ["▁", "▁▁", "▁def", "de", "f", "a", "b", "ab", "(", ")", ":"];

@@ -4,11 +4,13 @@
  * a WebAssembly memory. Both are flags of the whole process:
  *
  * - `--experimental-wasm-revectorize` fuses. Every element is computed as before: the same bits.
- * - `--no-wasm-bounds-checks` leaves the checks out. The kernels cannot leave their own memory all the same, since V8 reserves all
- *   4 GiB that a 32-bit address reaches: a wrong address ends the process, as it does in native code.
+ * - `--no-wasm-bounds-checks` leaves the checks out, for every module of the process. V8 reserves all 4 GiB that a 32-bit address
+ *   reaches for a memory that declares no smaller maximum, as those of this project's kernels: a wrong address ends the process (an
+ *   offset may pass the end by its own few bytes). sentencepiece-js declares 2 GiB: what is wrong there could reach other memory.
  *
- * Whoever starts the program (tasks/v8_flags.ts, the portable file, the compiled executable) gives them in `DENO_V8_FLAGS`, where the
- * kernels see them. Without them everything works, in about twice the time. `CODEKILN_V8_FLAGS` takes their place where it is set.
+ * Whoever starts the program gives them in `DENO_V8_FLAGS` (tasks/v8_flags.ts, the portable file), where the kernels see them, or built
+ * in (the compiled executable). Without them everything works, in about twice the time. In tasks and the portable file
+ * `CODEKILN_V8_FLAGS` takes their place where it is set.
  */
 
 const FLAGS = ["--experimental-wasm-revectorize", "--no-wasm-bounds-checks"];

@@ -1,6 +1,6 @@
 /**
  * Compiles kernels/ (AssemblyScript) to WASM: kernels/cpu into two modules from the same source, one with relaxed SIMD (fused
- * multiply-adds), one without, for engines that do not know it; kernels/tokenizer into one. `deno task` calls this where a
+ * multiply-adds), one without, for engines that do not know it; kernels/tokenizer and kernels/corpus into one each. `deno task` calls this where a
  * source has changed.
  *
  * Usage: deno task build:kernels
@@ -16,6 +16,8 @@ const cpu = [
 ];
 /** A memory of its own that can grow; it begins with all places of kernels/tokenizer/layout.ts but the vocabulary's. */
 const tokenizer = ["--initialMemory", "64", "--memoryBase", "1024"];
+/** The same; src/corpus/json_memory.ts knows where its own data ends. */
+const corpus = ["--initialMemory", "1", "--memoryBase", "1024"];
 const common = ["--enable", "simd", "--importMemory", "--runtime", "stub", "--noAssert", "-O3", "--converge"];
 
 /** The two builds of the CPU kernels by file name. */
@@ -66,9 +68,7 @@ if (import.meta.main) {
   for (const [name, flags] of Object.entries(builds)) {
     await write(fromRoot("kernels/cpu/build"), name, await compileKernels(flags));
   }
-  await write(
-    fromRoot("kernels/tokenizer/build"),
-    "encoder.wasm",
-    await compile("kernels/tokenizer/index.ts", tokenizer),
-  );
+  const encoder = await compile("kernels/tokenizer/index.ts", tokenizer);
+  await write(fromRoot("kernels/tokenizer/build"), "encoder.wasm", encoder);
+  await write(fromRoot("kernels/corpus/build"), "corpus.wasm", await compile("kernels/corpus/index.ts", corpus));
 }

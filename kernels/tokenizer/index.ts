@@ -82,3 +82,12 @@ export function encode(pattern: i32, start: usize, end: usize, last: bool, scrat
   idsCount = <i32>((out - OUTPUT) >>> 2);
   return at;
 }
+
+/** Makes the last `encode`'s ids 16 bits wide, in their place; all of them must fit. Up to 14 bytes behind the last are written to. */
+export function narrowOutput(): void {
+  const end = idsAt + ((<usize>idsCount) << 2);
+  let to = idsAt;
+  for (let from = idsAt; from < end; from += 32, to += 16) {
+    v128.store(to, i16x8.narrow_i32x4_u(v128.load(from), v128.load(from, 16)));
+  }
+}

@@ -10,8 +10,10 @@ export interface LinesBlock {
   readonly label: string;
   /** Whether documents without a path of their own are read, as far as the globs go. */
   readonly namePasses: boolean;
-  /** Lines with their ends; the last line of the stream may have none. */
-  readonly bytes: Uint8Array;
+  /** Lines with their ends, in a buffer of their own; the last line of the stream may have no end. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** How many line ends there are in it. */
+  readonly lines: number;
   /** Number of the first line, from 1. */
   readonly line: number;
   /** Place of the first byte in the (uncompressed) stream. */
@@ -26,8 +28,8 @@ export interface FileBlock {
   readonly label: string;
   /** Tells the language. */
   readonly name: string;
-  /** As stored: UTF-8 or UTF-16, with or without a byte order mark. */
-  readonly bytes: Uint8Array;
+  /** As stored, in a buffer of their own: UTF-8 or UTF-16, with or without a byte order mark. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** Rows of a table with a column of text. */
@@ -38,8 +40,8 @@ export interface RowsBlock {
   readonly namePasses: boolean;
   /** Number of the first row, from 1. */
   readonly row: number;
-  /** The texts, as stored, back to back. */
-  readonly bytes: Uint8Array;
+  /** The texts, as stored, back to back, in a buffer of their own. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Bytes of each row's text; -1 where it has none. */
   readonly lengths: Int32Array;
   readonly paths: readonly (string | null)[];

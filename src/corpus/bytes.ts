@@ -2,11 +2,14 @@
  * Pull-based reading of a byte stream: peek, exact reads, and the current offset.
  *
  * Every container format here sits on a `ByteReader`. It holds one chunk of its source and whatever a caller asked to
- * see at once, so its memory is bounded by the largest `peek` or `read`. Returned arrays may be views of the chunk:
- * read them, do not write to them.
+ * see at once, so its memory is bounded by the largest `peek` or `read`. What `peek` and `chunk` return may be views of
+ * buffers that are filled anew: read them before anything else is asked for, and do not write to them.
  */
 
-/** Chunks of bytes, in order. Leaving a `for await` loop early closes the source. */
+/**
+ * Chunks of bytes, in order. A chunk is good until the next one is asked for: sources fill one buffer again and again.
+ * Leaving a `for await` loop early closes the source.
+ */
 export type ByteStream = AsyncIterable<Uint8Array>;
 
 /** A byte stream with look-ahead. `offset` counts the bytes consumed, not those looked at. */
@@ -14,8 +17,8 @@ export interface ByteReader extends ByteStream {
   readonly offset: number;
   /** Up to `count` bytes without consuming them; fewer only at the end. */
   peek(count: number): Promise<Uint8Array>;
-  /** `count` bytes; fewer only at the end. */
-  read(count: number): Promise<Uint8Array>;
+  /** `count` bytes in an array of their own; fewer only at the end. */
+  read(count: number): Promise<Uint8Array<ArrayBuffer>>;
   /** The next bytes at hand, between 1 and `max` of them; null at the end. */
   chunk(max?: number): Promise<Uint8Array | null>;
   /** Consumes up to `count` bytes and says how many there were. */
@@ -24,10 +27,10 @@ export interface ByteReader extends ByteStream {
   close(): Promise<void>;
 }
 
-const EMPTY = new Uint8Array(0);
+const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /** One array from several. A single part is returned as it is. */
-export function concatBytes(parts: Uint8Array[]): Uint8Array {
+export function concatBytes<Bytes extends Uint8Array>(parts: readonly Bytes[]): Bytes | Uint8Array<ArrayBuffer> {
   if (parts.length === 1) return parts[0];
   let length = 0;
   for (const part of parts) length += part.length;
@@ -65,15 +68,15 @@ export function createByteReader(stream: ByteStream): ByteReader {
 
   async function peek(count: number): Promise<Uint8Array> {
     if (held.length < count && !ended) {
-      const parts = [held];
+      const parts: Uint8Array[] = held.length > 0 ? [held.slice()] : [];
       let length = held.length;
       while (length < count) {
         const next = await pull();
         if (next === null) break;
-        parts.push(next);
         length += next.length;
+        parts.push(length < count ? next.slice() : next);
       }
-      held = concatBytes(parts);
+      held = parts.length > 0 ? concatBytes(parts) : EMPTY;
     }
     return held.subarray(0, count);
   }
@@ -87,14 +90,14 @@ export function createByteReader(stream: ByteStream): ByteReader {
     return take(Math.min(max, held.length));
   }
 
-  async function read(count: number): Promise<Uint8Array> {
-    if (held.length >= count) return take(count);
-    const parts: Uint8Array[] = [];
+  async function read(count: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (held.length >= count) return take(count).slice();
+    const parts: Uint8Array<ArrayBuffer>[] = [];
     let missing = count;
     while (missing > 0) {
       const part = await chunk(missing);
       if (part === null) break;
-      parts.push(part);
+      parts.push(part.slice());
       missing -= part.length;
     }
     return parts.length === 0 ? EMPTY : concatBytes(parts);

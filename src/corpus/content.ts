@@ -33,6 +33,8 @@ export interface ReadContext {
    * @param lost What is lost besides the place of the error, in words.
    */
   damage(error: FormatError | UserError, lost?: string): void;
+  /** Gives a buffer of at least so many bytes for a block, perhaps one that was filled before. */
+  takeBuffer(bytes: number): ArrayBuffer;
   /** To be told of bytes that came out of a decompressor. @throws UserError for a decompression bomb. */
   inflated(bytes: number, label: string): void;
 }
@@ -211,10 +213,11 @@ async function* readJsonlItem(context: ReadContext, item: Item): AsyncGenerator<
     maxLineBytes: context.maxDocumentBytes,
     onDamage: (error) => context.damage(error),
     from: from ?? undefined,
+    takeBuffer: context.takeBuffer,
   });
-  for await (const { bytes, line, offset } of blocks) {
+  for await (const block of blocks) {
     context.signal?.throwIfAborted();
-    yield { kind: "lines", label: item.label, namePasses, bytes, line, offset, plain: item.readOn !== undefined };
+    yield { kind: "lines", label: item.label, namePasses, ...block, plain: item.readOn !== undefined };
   }
 }
 

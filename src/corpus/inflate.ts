@@ -14,6 +14,7 @@ export type InflateKind = "gzip" | "raw";
 export interface Inflater {
   /**
    * Gives out what the next bytes decode to, piece by piece, so that memory does not depend on how well they are packed.
+   * A piece is good until the next one is asked for.
    * @returns How many of the bytes lie behind the end of the data: 0 before it.
    * @throws Error for data that can be told to be wrong, after what came before it has been given out.
    */
@@ -61,24 +62,15 @@ function openInflater(kind: InflateKind): Inflater {
   handle.onerror = (message) => {
     problem = message;
   };
-  let buffer = new Uint8Array(OUTPUT_BYTES);
-  let used = 0;
+  const buffer = new Uint8Array(OUTPUT_BYTES);
   function* write(flush: number, input: Uint8Array): Generator<Uint8Array, number> {
     let at = 0;
     for (;;) {
-      const room = buffer.length - used;
-      handle.writeSync(flush, input, at, input.length - at, buffer, used, room);
+      handle.writeSync(flush, input, at, input.length - at, buffer, 0, buffer.length);
       if (problem !== null) throw new Error(problem);
       const [roomLeft, left] = state;
-      const produced = room - roomLeft;
-      const output = buffer.subarray(used, used + produced);
-      used += produced;
       at = input.length - left;
-      if (roomLeft === 0) {
-        buffer = new Uint8Array(OUTPUT_BYTES);
-        used = 0;
-      }
-      if (produced > 0) yield output;
+      if (roomLeft < buffer.length) yield buffer.subarray(0, buffer.length - roomLeft);
       if (roomLeft > 0) return left;
     }
   }
@@ -145,7 +137,8 @@ export async function* inflateThroughStream(
   let sourceError: { error: unknown } | null = null;
   async function* guarded(): AsyncGenerator<Uint8Array> {
     try {
-      yield* source;
+      // The stream may ask for the next chunk before it is done with this one.
+      for await (const chunk of source) yield chunk.slice();
     } catch (error) {
       sourceError = { error };
       throw error;

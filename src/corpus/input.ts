@@ -63,8 +63,8 @@ export async function openInputFile(path: string, count: ByteCounter, signal?: A
 
   // A file that says it has no bytes may be one that the kernel makes up while it is read: that is read to its end.
   const atEnd = (): boolean => size > 0 && position >= size;
-  async function nextChunk(): Promise<Uint8Array> {
-    const buffer = new Uint8Array(size === 0 ? CHUNK_BYTES / 16 : Math.min(CHUNK_BYTES, size - position));
+  const chunkBytes = (): number => size === 0 ? CHUNK_BYTES / 16 : Math.min(CHUNK_BYTES, size - position);
+  async function nextChunk(buffer: Uint8Array): Promise<Uint8Array> {
     return buffer.subarray(0, await readSome(buffer));
   }
   let first: Uint8Array | null = null;
@@ -76,7 +76,7 @@ export async function openInputFile(path: string, count: ByteCounter, signal?: A
     },
     modified,
     async prefetch() {
-      first = await nextChunk();
+      first = await nextChunk(new Uint8Array(chunkBytes()));
     },
     async *stream(offset) {
       if (offset !== undefined && offset > 0) {
@@ -89,8 +89,9 @@ export async function openInputFile(path: string, count: ByteCounter, signal?: A
         first = null;
         yield chunk;
       }
+      const buffer = new Uint8Array(atEnd() ? 0 : chunkBytes());
       while (!atEnd()) {
-        const chunk = await nextChunk();
+        const chunk = await nextChunk(buffer);
         if (chunk.length === 0) {
           if (position < size) throw new FormatError("the file became shorter while it was read", { where: path });
           return;

@@ -6,7 +6,7 @@
  * (V8 15 reads some keys wrongly, see docs/log.md) keys are compared as bytes. Plain characters are looked at and copied
  * four at a time. Bytes above 127 within strings are passed on as they are: whether they are UTF-8 is the caller's to ask.
  */
-import { copyEasyPart, type Cursor, ESCAPES, firstSpecial, putUtf8, specialBytes } from "./json_strings.ts";
+import { copyEasyPart, type CopyEasyPart, type Cursor, ESCAPES, firstSpecial, putUtf8, specialBytes } from "./json_strings.ts";
 
 /** What `read` found of one object. */
 export interface JsonObjectFields {
@@ -14,7 +14,7 @@ export interface JsonObjectFields {
   text: "string" | "other" | "absent";
   /** Bytes of text, written to the caller's buffer. */
   textBytes: number;
-  /** Whether the text has bytes above 127 that did not come from escapes, and so may not be UTF-8. */
+  /** False where all bytes of the text above 127 came from escapes; otherwise they may not be UTF-8. */
   mayBeMalformed: boolean;
   /** Whether an escape in the text stands for half of a surrogate pair; U+FFFD was written in its place. */
   loneSurrogates: boolean;
@@ -26,7 +26,7 @@ export interface JsonObjectReader {
   /**
    * Reads the object that is all of `bytes` from `start` to `end`, white space aside.
    * @param out Takes the text from `outAt` on. It must have `end - start` bytes of room there, all of which may be
-   * written to. It must not share memory with `bytes`.
+   * written to, and none of which may be of the object.
    * @returns The same object at every call.
    * @throws what `fail` makes of a fault and its place (an index of `bytes`).
    */
@@ -42,11 +42,13 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 /**
  * A reader for objects with these keys.
  * @param fail Makes the error for what is wrong at an index of the bytes.
+ * @param copyText Stands in for `copyEasyPart` where text goes from `bytes` to `out`.
  */
 export function createJsonObjectReader(
   textKey: string,
   otherKeys: readonly string[],
   fail: (what: string, at: number) => Error,
+  copyText: CopyEasyPart = copyEasyPart,
 ): JsonObjectReader {
   const wanted = [textKey, ...otherKeys].map((key) => encoder.encode(key));
   const fields: JsonObjectFields = {
@@ -93,8 +95,9 @@ export function createJsonObjectReader(
     cursor.to = targetAt;
     cursor.seen = 0;
     lone = false;
+    const copy = target === scratch ? copyEasyPart : copyText;
     for (;;) {
-      copyEasyPart(bytes, view, end, target, targetView, cursor);
+      copy(bytes, view, end, target, targetView, cursor);
       let i = cursor.from;
       if (i >= end) throw early(i);
       const byte = bytes[i];

@@ -24,12 +24,14 @@ export function firstSpecial(special: number): number {
   return (31 - Math.clz32(special & -special)) >> 3;
 }
 
-/** Where `copyEasyPart` is: in the source, in the target; `seen` has every bit that any byte copied so far has. */
+/** Where `copyEasyPart` is: in the source, in the target; `seen` has every bit that any byte copied so far has, and perhaps more. */
 export interface Cursor {
   from: number;
   to: number;
   seen: number;
 }
+
+export type CopyEasyPart = typeof copyEasyPart;
 
 /**
  * Copies plain characters and short escapes up to the first thing that needs thought: the closing quote, \u, a fault,

@@ -1,10 +1,14 @@
 /** JSON Lines, one object a line: cuts a stream into blocks of whole lines. What is in them is parsed in lines.ts. */
 import { FormatError } from "../errors.ts";
-import { type ByteReader, concatBytes } from "./bytes.ts";
+import type { ByteReader } from "./bytes.ts";
+import { createLineCounter } from "./count_lines.ts";
 
 /** Whole lines with their ends; the last line of a stream may have none. */
 export interface Lines {
-  readonly bytes: Uint8Array;
+  /** In a buffer of their own. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** How many line ends there are in it. */
+  readonly lines: number;
   /** Number of the first line, from 1. */
   readonly line: number;
   /** Place of the first byte in the stream. */
@@ -20,6 +24,8 @@ export interface JsonlOptions {
   onDamage: (error: FormatError) => void;
   /** Of a stream that is read from elsewhere than its start: where. */
   from?: { line: number; offset: number };
+  /** Gives a buffer of at least so many bytes, whatever they are; default: a new one. */
+  takeBuffer?: (bytes: number) => ArrayBuffer;
 }
 
 const NEWLINE = 10;
@@ -32,67 +38,72 @@ export function lineTooLong(label: string, line: number, offset: number, maxLine
   });
 }
 
+/** A block goes out as soon as it has so many bytes. */
+const BLOCK_BYTES = 1024 * 1024;
+/** What a block's buffer has room for at first: it grows for longer lines. */
+const BUFFER_BYTES = BLOCK_BYTES + 128 * 1024;
+
 /**
- * The lines of a jsonl stream, as many at a time as end in one chunk. Memory: the longest line, and a chunk.
+ * The lines of a jsonl stream, in blocks of about 1 MiB. Memory: a block, or the longest line.
  * @throws what `onDamage` throws.
  */
 export async function* readLines(reader: ByteReader, options: JsonlOptions): AsyncGenerator<Lines> {
+  const { label, maxLineBytes, onDamage, takeBuffer = (bytes) => new ArrayBuffer(bytes) } = options;
+  const countLines = createLineCounter();
   let { line, offset } = options.from ?? { line: 1, offset: reader.offset };
-  let parts: Uint8Array[] = [];
-  let partBytes = 0;
-  let discarding = false;
+  let buffer = new Uint8Array(takeBuffer(BUFFER_BYTES));
+  let used = 0;
+  /** Where the last whole line in the buffer ends. */
+  let wholeLines = 0;
+  /** Bytes of a line that is too long, which are not kept. */
+  let discarded = 0;
 
-  const carry = (part: Uint8Array): void => {
-    if (part.length === 0) return;
-    partBytes += part.length;
-    if (!discarding) parts.push(part);
-    if (partBytes <= options.maxLineBytes || discarding) return;
-    options.onDamage(lineTooLong(options.label, line, offset, options.maxLineBytes));
-    parts = [];
-    discarding = true;
+  const append = (part: Uint8Array): void => {
+    if (used + part.length > buffer.length) {
+      const larger = Math.min(2 * buffer.length, maxLineBytes + BUFFER_BYTES);
+      const grown = new Uint8Array(Math.max(larger, used + part.length));
+      grown.set(buffer.subarray(0, used));
+      buffer = grown;
+    }
+    buffer.set(part, used);
+    const newline = part.lastIndexOf(NEWLINE);
+    if (newline >= 0) wholeLines = used + newline + 1;
+    used += part.length;
   };
-  const skipDiscarded = (bytes: number): void => {
-    line++;
-    offset += bytes;
-    partBytes = 0;
-    discarding = false;
-  };
-  const take = (end: Uint8Array): Lines => {
-    const bytes = parts.length > 0 ? concatBytes([...parts, end]) : end;
-    const lines = { bytes, line, offset };
-    line += countNewlines(end);
-    offset += bytes.length;
-    parts = [];
-    partBytes = 0;
-    return lines;
+  /** Takes the first `end` bytes; what is behind them begins the next block. */
+  const take = (end: number): Lines => {
+    const bytes = buffer.subarray(0, end);
+    const block = { bytes, lines: countLines(bytes), line, offset };
+    line += block.lines;
+    offset += end;
+    const rest = buffer.subarray(end, used);
+    buffer = new Uint8Array(takeBuffer(Math.max(BUFFER_BYTES, rest.length)));
+    buffer.set(rest);
+    used = rest.length;
+    wholeLines = 0;
+    return block;
   };
 
   for (let chunk = await reader.chunk(); chunk !== null; chunk = await reader.chunk()) {
-    let from = 0;
-    if (discarding) {
+    if (discarded > 0) {
       const newline = chunk.indexOf(NEWLINE);
       if (newline < 0) {
-        partBytes += chunk.length;
+        discarded += chunk.length;
         continue;
       }
-      from = newline + 1;
-      skipDiscarded(partBytes + from);
+      line++;
+      offset += discarded + newline + 1;
+      discarded = 0;
+      chunk = chunk.subarray(newline + 1);
     }
-    const end = chunk.lastIndexOf(NEWLINE) + 1;
-    if (end > from && parts.length > 0) {
-      // The line that the chunks' border runs through goes by itself, so that the others need not be copied.
-      const newline = chunk.indexOf(NEWLINE, from);
-      yield take(chunk.subarray(from, newline + 1));
-      from = newline + 1;
-    }
-    if (end > from) yield take(chunk.subarray(from, end));
-    carry(chunk.subarray(Math.max(from, end)));
+    append(chunk);
+    if (used < BLOCK_BYTES) continue;
+    if (wholeLines > 0) yield take(wholeLines);
+    if (used <= maxLineBytes) continue;
+    // No line ends in what is left.
+    onDamage(lineTooLong(label, line, offset, maxLineBytes));
+    discarded = used;
+    used = 0;
   }
-  if (parts.length > 0) yield take(new Uint8Array(0));
-}
-
-function countNewlines(bytes: Uint8Array): number {
-  let count = 0;
-  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count++;
-  return count;
+  if (used > 0) yield take(used);
 }

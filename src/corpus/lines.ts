@@ -1,10 +1,11 @@
 /**
  * Parses blocks of jsonl lines: each line's text is unescaped from its bytes into one buffer for the whole block, of
- * which the documents are views. A line that is not right is an error with its number and the place of the fault.
+ * which the documents are views, good until the next block is parsed. A line that is not right is an error with its number and the place of the fault.
  */
 import { FormatError } from "../errors.ts";
 import type { LinesBlock } from "./block.ts";
 import { documentNames, NAMING_FIELDS } from "./fields.ts";
+import { createJsonMemory } from "./json_memory.ts";
 import { createJsonObjectReader } from "./json_object.ts";
 import { lineTooLong } from "./jsonl.ts";
 import { parseJson } from "../json.ts";
@@ -31,6 +32,8 @@ export interface LineParserOptions {
   /** Told of a line that is not right; where this returns, the line is left out. */
   onDamage: (error: FormatError) => void;
   onBlankLine: () => void;
+  /** `TypeScript` does without WebAssembly. */
+  engine?: "best" | "TypeScript";
 }
 
 /** Calls back for every line of a block, in order. */
@@ -45,24 +48,29 @@ interface Fault {
 const decoder = new TextDecoder();
 
 /** A parser for blocks; see `LineParserOptions`. */
-export function createLineParser({ key, maxLineBytes, onDamage, onBlankLine }: LineParserOptions): LineParser {
+export function createLineParser(
+  { key, maxLineBytes, onDamage, onBlankLine, engine = "best" }: LineParserOptions,
+): LineParser {
   const fault = new Error("not JSON");
   let found: Fault = { what: "", at: 0 };
-  const reader = createJsonObjectReader(key, NAMING_FIELDS, (what, at) => {
+  const memory = createJsonMemory(engine);
+  const onFault = (what: string, at: number): Error => {
     found = { what, at };
     return fault;
-  });
+  };
+  const reader = createJsonObjectReader(key, NAMING_FIELDS, onFault, memory.copyText);
 
   return (block, onLine) => {
-    const { bytes, label } = block;
-    const text = new Uint8Array(bytes.length);
+    const { label } = block;
+    const { source: bytes, start: firstByte, end: behind, text, textStart, lineEnd } = memory.load(block.bytes);
+    /** Place in the stream of an index of `bytes`. */
+    const offsetOf = (at: number): number => block.offset + at - firstByte;
     let line = block.line - 1;
-    let used = 0;
-    for (let start = 0; start < bytes.length;) {
-      const newline = bytes.indexOf(10, start);
-      const end = newline < 0 ? bytes.length : newline;
+    let used = textStart;
+    for (let start = firstByte; start < behind;) {
+      const end = lineEnd(start);
       const from = startsWithBom(bytes, start, end) ? start + 3 : start;
-      const offset = block.offset + start;
+      const offset = offsetOf(start);
       line++;
       const lineStart = start;
       start = end + 1;
@@ -75,7 +83,7 @@ export function createLineParser({ key, maxLineBytes, onDamage, onBlankLine }: L
         continue;
       }
       const fail = (what: string, expected: string, at = lineStart, hint?: string): void =>
-        onDamage(new FormatError(what, { where: `${label}:${line}, byte ${block.offset + at}`, expected, hint }));
+        onDamage(new FormatError(what, { where: `${label}:${line}, byte ${offsetOf(at)}`, expected, hint }));
       let fields;
       try {
         fields = reader.read(bytes, from, end, text, used);

@@ -15,7 +15,7 @@ import type { RandomAccess } from "./zip.ts";
 /** Some rows, in order; see `RowsBlock`. */
 export interface Rows {
   readonly row: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly lengths: Int32Array;
   readonly paths: readonly (string | null)[];
   readonly languages: readonly (string | null)[];

@@ -5,7 +5,7 @@
  */
 import type { FormatError } from "../errors.ts";
 import type { Block } from "./block.ts";
-import { type ContentHash, contentHash, type Deduplicator } from "./deduplicate.ts";
+import { type ContentHash, createContentHash, type Deduplicator } from "./deduplicate.ts";
 import { createDocumentFilter, type DocumentFilterOptions } from "./document_filter.ts";
 import type { Document } from "./document.ts";
 import { createFilter } from "./filter.ts";
@@ -34,7 +34,7 @@ export interface ParseOptions extends DocumentFilterOptions {
 
 export const DEFAULT_MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
 
-/** A document that passed the filters. */
+/** A document that passed the filters. Its text is good until the next block is parsed. */
 export interface ParsedDocument extends Document {
   /** Whether U+FFFD stands for something that could not be decoded. */
   readonly undecodable: boolean;
@@ -56,9 +56,10 @@ export interface ParsedBlock {
  * @returns A function that throws FormatError for damaged data, unless `onError` is `skip`.
  * @throws UserError for unusable options.
  */
-export function createBlockParser(options: ParseOptions = {}): (block: Block) => ParsedBlock {
+export async function createBlockParser(options: ParseOptions = {}): Promise<(block: Block) => ParsedBlock> {
   const names = createFilter(options.include ?? [], options.exclude ?? []);
   const filter = createDocumentFilter(options);
+  const contentHash = options.deduplicate ? await createContentHash() : null;
   let documents: ParsedDocument[] = [];
   let dropped: ParsedBlock["dropped"] = {};
   let damaged: FormatError[] = [];
@@ -69,7 +70,7 @@ export function createBlockParser(options: ParseOptions = {}): (block: Block) =>
   const accept = (document: Document, undecodable: boolean): void => {
     const reason = undecodable && options.undecodable === "skip" ? "skippedUndecodable" : filter(document);
     if (reason !== null) return drop(reason);
-    documents.push({ ...document, undecodable, hash: options.deduplicate ? contentHash(document.text) : null });
+    documents.push({ ...document, undecodable, hash: contentHash && contentHash(document.text) });
   };
   /** For a line or a row: its own path decides, or, where it has none, the name of what it is in. */
   const acceptNamed = (

@@ -94,7 +94,7 @@ export function createPlace(report: CorpusReport, from: { cursor: ReadCursor; re
       const start = startOf(block);
       if (at.stream < 0 || start === 0) at.stream++;
       at.offset = start + lengthOf(block);
-      at.line = block.kind === "lines" ? block.line + countLines(block.bytes) : 1;
+      at.line = block.kind === "lines" ? block.line + block.lines : 1;
       at.plain = block.kind === "lines" && block.plain;
       if (found || goal === null) return block;
       if (at.file !== goal.file || at.stream < goal.stream || at.offset <= goal.offset) {
@@ -122,16 +122,11 @@ function lengthOf(block: Block): number {
   return block.kind === "lines" ? block.bytes.length : block.kind === "rows" ? block.lengths.length : 1;
 }
 
-function countLines(bytes: Uint8Array): number {
-  let count = 0;
-  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) count++;
-  return count;
-}
-
 /** What of a block lies behind a place that is not its start: decompressors may cut the same stream elsewhere. */
 function cut(block: Block, { offset, line }: ReadCursor): Block {
   if (block.kind === "lines") {
-    return { ...block, bytes: block.bytes.subarray(offset - block.offset), offset, line };
+    const lines = block.lines - (line - block.line);
+    return { ...block, bytes: block.bytes.subarray(offset - block.offset), lines, offset, line };
   }
   if (block.kind !== "rows") return block;
   const done = offset - (block.row - 1);

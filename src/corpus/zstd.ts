@@ -102,16 +102,18 @@ async function* decodeBlocks(
     if (type === 3) throw wrong(label, at, "reserved zstd block type", "a raw, RLE or compressed block");
     if (size > maxBlock) throw wrong(label, at, `zstd block of ${size} bytes`, `at most ${maxBlock}`);
     const length = 3 + (type === 1 ? 1 : size);
-    const block = await reader.read(length);
+    const block = await reader.peek(length);
     if (block.length < length) throw truncated(label, at + block.length);
     let chunks: Uint8Array[];
     try {
-      chunks = pending ? frame.push(pending, false) : [];
+      // The header by itself decodes to nothing.
+      if (pending) frame.push(pending, false);
       pending = null;
-      chunks.push(...frame.push(block, last));
+      chunks = frame.push(block, last);
     } catch (cause) {
       throw new FormatError("corrupt zstd block", { where: place(label, at), cause });
     }
+    await reader.skip(length);
     for (const chunk of chunks) {
       hash.update(chunk);
       total += chunk.length;

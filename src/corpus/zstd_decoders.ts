@@ -16,7 +16,10 @@ import { UserError } from "../errors.ts";
 /** Which decoder to use; `auto` is the native one where it works, else fzstd. */
 export type ZstdDecoder = "auto" | "native" | "fzstd";
 
-/** Decodes one frame. `push` returns what the input so far decodes to, and throws on data it can tell to be wrong. */
+/**
+ * Decodes one frame. `push` returns what the input so far decodes to, good until the next `push`, and throws on data it can
+ * tell to be wrong.
+ */
 export interface FrameDecoder {
   push(input: Uint8Array, last: boolean): Uint8Array[];
   close(): void;
@@ -36,7 +39,8 @@ const NATIVE_MAX_WINDOW_BYTES = 128 * 1024 * 1024;
 /** fzstd 0.1.1 reads at most 25 bits of a match offset: from 2^26 on, its output is silently wrong. */
 const FZSTD_MAX_WINDOW_BYTES = 2 ** 26 - 4;
 
-const OUTPUT_BYTES = 128 * 1024;
+/** A little more than a block, so that what a block decodes to goes into one array. */
+const OUTPUT_BYTES = 128 * 1024 + 1024;
 
 interface NativeHandle {
   writeSync(
@@ -85,24 +89,21 @@ function nativeFactory(module: object): FrameDecoderFactory | null {
     }
     const native = handle as NativeHandle;
     stream.on("error", () => {});
-    let output = new Uint8Array(OUTPUT_BYTES);
-    let used = 0;
+    const first = new Uint8Array(OUTPUT_BYTES);
     return {
       push(input) {
         const chunks: Uint8Array[] = [];
+        let output = first;
         let inputOffset = 0;
         for (;;) {
           const inputLength = input.length - inputOffset;
-          const room = output.length - used;
-          native.writeSync(0, input, inputOffset, inputLength, output, used, room);
+          native.writeSync(0, input, inputOffset, inputLength, output, 0, output.length);
           const [roomLeft, inputLeft] = state;
-          const produced = room - roomLeft;
+          const produced = output.length - roomLeft;
           inputOffset += inputLength - inputLeft;
-          if (produced > 0) chunks.push(output.subarray(used, used + produced));
-          used += produced;
+          if (produced > 0) chunks.push(output.subarray(0, produced));
           if (roomLeft === 0) {
             output = new Uint8Array(OUTPUT_BYTES);
-            used = 0;
           } else if (inputLeft === 0) {
             return chunks;
           } else if (produced === 0 && inputLeft === inputLength) {

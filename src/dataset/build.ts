@@ -5,7 +5,8 @@
 import type { Document } from "../corpus/document.ts";
 import { UserError } from "../errors.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { createDocumentHash, createFingerprint } from "./document_hash.ts";
+import { createDocumentHash } from "./document_hash.ts";
+import { createFingerprint } from "./fingerprint.ts";
 import type { TokenFileMeta } from "./meta.ts";
 import { createTokenFileWriter } from "./token_writer.ts";
 

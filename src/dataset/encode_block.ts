@@ -4,10 +4,8 @@
  */
 import type { Block } from "../corpus/block.ts";
 import { createBlockParser, type ParsedBlock, type ParseOptions } from "../corpus/parse.ts";
-import { CodekilnError } from "../errors.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { createDocumentHash, documentHashBytes } from "./document_hash.ts";
-import { idsDtype } from "./token_writer.ts";
 
 /** Documents of some blocks, encoded. All arrays have buffers of their own. */
 export interface EncodedBlocks {
@@ -30,21 +28,32 @@ export interface EncodedBlocks {
   readonly leftOut: readonly Pick<ParsedBlock, "dropped" | "damaged">[];
 }
 
+/** How blocks become ids. Plain data, to be sent to other threads. */
 export interface EncodeSettings {
   readonly parse: ParseOptions;
-  readonly appendEos: boolean;
+  /** The id that goes behind every document, or null. */
+  readonly eosId: number | null;
+  /** Whether ids take 32 bits in the file, not 16. */
+  readonly wide: boolean;
+}
+
+export interface BlockEncoder {
+  /** @throws what parsing and encoding throw. */
+  encode(blocks: readonly Block[]): EncodedBlocks;
+  /** Gives back the buffer of ids that are done with, to be filled again. */
+  reuse(ids: ArrayBuffer): void;
 }
 
 /** Encodes blocks with one tokenizer. */
 export async function createBlockEncoder(
-  tokenizer: Tokenizer,
-  { parse, appendEos }: EncodeSettings,
-): Promise<(blocks: readonly Block[]) => EncodedBlocks> {
+  tokenizer: Pick<Tokenizer, "encode" | "encodeInto">,
+  { parse, eosId, wide }: EncodeSettings,
+): Promise<BlockEncoder> {
   const hash = await createDocumentHash();
-  const parseBlock = createBlockParser(parse);
-  const out = createIdBuffer(tokenizer, appendEos ? tokenizer.eosId : null);
+  const parseBlock = await createBlockParser(parse);
+  const out = createIdBuffer(tokenizer, eosId, wide);
 
-  return (blocks) => {
+  const encode = (blocks: readonly Block[]): EncodedBlocks => {
     const lens: number[] = [];
     const textBytes: number[] = [];
     const hashes: bigint[] = [];
@@ -53,6 +62,7 @@ export async function createBlockEncoder(
     const languages: number[] = [];
     const languageNames: (string | null)[] = [];
     const leftOut: Pick<ParsedBlock, "dropped" | "damaged">[] = [];
+    out.begin(blocks.reduce((sum, { bytes }) => sum + bytes.length, 0));
     for (const block of blocks) {
       const { documents, dropped, damaged } = parseBlock(block);
       if (damaged.length > 0 || Object.keys(dropped).length > 0) leftOut.push({ dropped, damaged });
@@ -67,10 +77,8 @@ export async function createBlockEncoder(
         languages.push(place < 0 ? languageNames.push(language) - 1 : place);
       }
     }
-    const ids = out.take();
-    requireInVocabulary(ids, tokenizer);
     return {
-      ids,
+      ids: out.take(),
       lens: Int32Array.from(lens),
       textBytes: Float64Array.from(textBytes),
       hashes: new Uint8Array(BigUint64Array.from(hashes).buffer),
@@ -81,23 +89,33 @@ export async function createBlockEncoder(
       leftOut,
     };
   };
+  return { encode, reuse: out.reuse };
 }
 
+/** Buffers of more bytes are not kept for the next blocks. */
+const KEPT_BYTES = 16 * 1024 * 1024;
+
 /** Encodes documents back to back into a buffer that grows, in the type of the token file. */
-function createIdBuffer(tokenizer: Tokenizer, eosId: number | null) {
-  const small = idsDtype(tokenizer.vocabSize) === "<u2";
-  const empty = (): Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> =>
-    small ? new Uint16Array(0) : new Uint32Array(0);
-  let room = empty();
+function createIdBuffer(tokenizer: Pick<Tokenizer, "encode" | "encodeInto">, eosId: number | null, wide: boolean) {
+  const arrayOf = (buffer: ArrayBuffer) => wide ? new Uint32Array(buffer) : new Uint16Array(buffer);
+  const idBytes = wide ? 4 : 2;
+  let room = arrayOf(new ArrayBuffer(0));
   let used = 0;
+  let spare: ArrayBuffer | null = null;
   const reserve = (more: number): void => {
     if (room.length >= used + more) return;
-    const length = Math.max(1 << 16, 2 ** Math.ceil(Math.log2(used + more)));
-    const grown = small ? new Uint16Array(length) : new Uint32Array(length);
+    const grown = arrayOf(new ArrayBuffer(Math.max(2 * room.length, used + more) * idBytes));
     grown.set(room.subarray(0, used));
     room = grown;
   };
   return {
+    /** Blocks of so many bytes are to come: few texts have an id for every second byte. */
+    begin(blockBytes: number): void {
+      used = 0;
+      if (spare !== null) room = arrayOf(spare);
+      spare = null;
+      reserve(blockBytes >>> 1);
+    },
     /** Encodes a document and says how many ids it has. */
     add(text: Uint8Array): number {
       const start = used;
@@ -118,24 +136,16 @@ function createIdBuffer(tokenizer: Tokenizer, eosId: number | null) {
       }
       return used - start;
     },
-    /** All ids so far, in a buffer of their own; begins anew. */
+    /** All ids since `begin`; their buffer is the caller's. */
     take(): EncodedBlocks["ids"] {
-      const ids = room.slice(0, used);
-      used = 0;
-      if (room.length > keptIds) room = empty(); // what one very large document needed is not kept
-      return small ? new Uint16Array(ids.buffer) : new Int32Array(ids.buffer);
+      const { buffer } = room;
+      room = arrayOf(new ArrayBuffer(0));
+      return wide ? new Int32Array(buffer, 0, used) : new Uint16Array(buffer, 0, used);
+    },
+    reuse(ids: ArrayBuffer): void {
+      if (ids.byteLength <= KEPT_BYTES) spare = ids;
     },
   };
-}
-
-const keptIds = 1 << 22;
-
-/** A tokenizer that breaks its word must not spoil a token file. */
-function requireInVocabulary(ids: Uint16Array | Int32Array, { vocabSize, name }: Tokenizer): void {
-  for (let i = 0; i < ids.length; i++) {
-    if (ids[i] >= 0 && ids[i] < vocabSize) continue;
-    throw new CodekilnError(`the tokenizer gave the id ${ids[i]}`, { where: name, expected: `0 to ${vocabSize - 1}` });
-  }
 }
 
 /** The buffers of a result, to be handed over rather than copied. */

@@ -1,10 +1,10 @@
 /** Many things at once, results in order: groups of blocks go to the encoding threads, a bounded amount of them at a time. */
+import { setImmediate } from "node:timers";
 import type { Block } from "../corpus/block.ts";
 import type { ReadCursor } from "../corpus/place.ts";
 import type { CorpusBlocks } from "../corpus/read.ts";
 import { copyReport, type CorpusReport } from "../corpus/report.ts";
 import type { EncodedBlocks } from "./encode_block.ts";
-import { blockBytes } from "./pack_blocks.ts";
 
 /** Blocks that are encoded together. */
 export interface Group {
@@ -34,7 +34,7 @@ export async function* groupBlocks(
       [blocks, bytes] = [[], 0];
     }
     blocks.push(block);
-    bytes += blockBytes(block);
+    bytes += block.bytes.length;
     last = { cursor: cursor(), reading: copyReport(report) };
   }
   if (last !== null) yield { blocks, bytes, ...last, only };
@@ -45,6 +45,7 @@ export type EncodedGroup = Omit<Group, "blocks"> & { readonly encoded: EncodedBl
 
 /**
  * Encodes groups, several at once, and gives the results in order.
+ * @param encode May do its work before it returns, if others have enough to do.
  * @param limits Groups and bytes under way, beyond which the reading waits; a single group may be larger.
  */
 export async function* inOrder(
@@ -52,7 +53,7 @@ export async function* inOrder(
   encode: (group: Group) => Promise<EncodedBlocks>,
   limits: { groups: number; bytes: number },
 ): AsyncGenerator<EncodedGroup> {
-  const queue: { bytes: number; result: Promise<EncodedGroup> }[] = [];
+  const queue: { bytes: number; done: boolean; result: Promise<EncodedGroup> }[] = [];
   let underWay = 0;
   const takeFirst = async (): Promise<EncodedGroup> => {
     const [first] = queue;
@@ -62,14 +63,16 @@ export async function* inOrder(
     return result;
   };
   for await (const group of groups) {
-    while (queue.length > 0 && (queue.length >= limits.groups || underWay + group.bytes > limits.bytes)) {
-      yield await takeFirst();
-    }
+    const isFull = () => queue.length >= limits.groups || underWay + group.bytes > limits.bytes;
+    while (queue.length > 0 && (queue[0].done || isFull())) yield await takeFirst();
     const { blocks: _blocks, ...rest } = group;
     const result = encode(group).then((encoded) => ({ ...rest, encoded }));
-    result.catch(() => {}); // told when it is its turn
-    queue.push({ bytes: group.bytes, result });
+    const entry = { bytes: group.bytes, done: false, result };
+    result.then(() => entry.done = true, () => {}); // told when it is its turn
+    queue.push(entry);
     underWay += group.bytes;
+    // What other threads have sent, signals and timers come in here, even where reading never has to wait.
+    await new Promise<void>((resolve) => void setImmediate(resolve));
   }
   while (queue.length > 0) yield await takeFirst();
 }

@@ -3,8 +3,8 @@
  * sends each document where it belongs, and counts what the descriptions say.
  */
 import { countLanguage, type LanguageCounts, requireContent } from "./build.ts";
-import { createFingerprint, type Fingerprint } from "./document_hash.ts";
 import { type EncodedBlocks, hashOf } from "./encode_block.ts";
+import { createFingerprint, type Fingerprint } from "./fingerprint.ts";
 import { type HashSplit, hashSplitParts, partOfHash } from "./hash_split.ts";
 import type { Checkpoint } from "./journal.ts";
 import type { TokenFileMeta } from "./meta.ts";
@@ -126,7 +126,7 @@ export function createTokenFiles(
     state: () =>
       outputs.map(({ writer, fingerprint, languages }) => ({
         state: writer.state(),
-        fingerprint: fingerprint.value(),
+        fingerprint: fingerprint.state(),
         languages: structuredClone(languages),
       })),
     async sync() {
@@ -137,7 +137,7 @@ export function createTokenFiles(
       const written: WrittenFile[] = [];
       for (const { prefix, writer, fingerprint, languages, split } of outputs) {
         if (writer.tokens === 0) continue;
-        const meta = writer.prepare({ ...description, corpus_fingerprint: fingerprint.value(), languages, split });
+        const meta = writer.prepare({ ...description, corpus_fingerprint: fingerprint.state(), languages, split });
         written.push({ prefix, meta });
       }
       return written;

@@ -1,6 +1,6 @@
 /**
- * From a corpus to token files, with all processors and in memory that does not grow: this thread reads and decompresses, others parse
- * and encode, and the results are written in the order of the reading. So the files are the same bytes for any number of threads.
+ * From a corpus to token files, with all processors and in memory that does not grow: this thread reads and decompresses, it and others
+ * parse and encode, and the results are written in the order of the reading. So the files are the same bytes for any number of threads.
  *
  * A journal (journal.ts) keeps how far the files have come; a run that was stopped or killed goes on from there, and gives the bytes
  * that it would have given.
@@ -10,7 +10,6 @@ import { type CorpusReport, createReport, joinReports, restoreReport } from "../
 import { FormatError, UserError } from "../errors.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { requireEos } from "./build.ts";
-import { createBlockEncoder } from "./encode_block.ts";
 import { createEncodePool } from "./encode_pool.ts";
 import type { HashSplit } from "./hash_split.ts";
 import { type EncodedGroup, type Group, groupBlocks, inOrder } from "./in_order.ts";
@@ -18,6 +17,7 @@ import { type Checkpoint, createJournal, type Journal } from "./journal.ts";
 import { createKeeper, type Keeper, type Written } from "./keeper.ts";
 import { type NotedHashes, openNotedHashes } from "./noted_hashes.ts";
 import { type Asked, askedOf, findRun } from "./run_state.ts";
+import { idsDtype } from "./token_writer.ts";
 import { createTokenFiles, outputPrefixes, publishAll, type TokenFiles, type WrittenFile } from "./token_files.ts";
 
 export interface TokenizeOptions {
@@ -25,7 +25,7 @@ export interface TokenizeOptions {
   readonly paths: readonly string[];
   /** How to read them. Its `onProgress` is told what has been read, not what has been written. */
   readonly reading: ReadCorpusOptions;
-  /** Each thread loads one of its own by this one's name. */
+  /** Other threads grow theirs from its seed, or load it again by its name. */
   readonly tokenizer: Tokenizer;
   /** Name of the tokenizer in the description; default: its own. */
   readonly tokenizerName?: string;
@@ -33,7 +33,7 @@ export interface TokenizeOptions {
   readonly prefix: string;
   /** Puts the end-of-text id after every document. Default true. */
   readonly appendEos?: boolean;
-  /** Threads that encode; default: as many as there are processors. */
+  /** Threads that encode, the calling one included; default: as many as there are processors. */
   readonly workers?: number;
   /** Writes a file for each part, `<prefix>_train` and so on. */
   readonly split?: HashSplit | null;
@@ -162,21 +162,23 @@ async function encodeAll(run: TokenizeOptions, work: Work, from: Checkpoint | nu
   const corpus = readBlocks(paths, reading, start);
   if (from) run.onResumed?.(work.files);
   const { stdin: _stdin, signal, onProgress: _progress, onDamage: _damage, ...parse } = reading;
-  using pool = createEncodePool({
+  using pool = await createEncodePool({
     workers,
-    tokenizer: tokenizer.name,
-    fingerprint: tokenizer.fingerprint,
+    tokenizer,
+    onBlockDone: corpus.reuse,
     parse,
-    appendEos,
+    eosId: appendEos ? tokenizer.eosId : null,
+    wide: idsDtype(tokenizer.vocabSize) !== "<u2",
   });
   const groups = groupBlocks(corpus, run.groupBytes ?? defaultGroupBytes);
   const limits = { groups: workers * groupsPerThread, bytes: maxBytesUnderWay };
   // A corpus of one group is not worth the start of a thread.
-  const encode = async ({ blocks, only }: Group) =>
-    only ? (await createBlockEncoder(tokenizer, { parse, appendEos }))(blocks) : await pool.encode(blocks);
+  const encode = ({ blocks, only }: Group) =>
+    only ? Promise.try(pool.encodeHere, blocks) : pool.encode(blocks);
   for await (const group of inOrder(groups, encode, limits)) {
     signal?.throwIfAborted();
     write(group, work);
+    pool.reuse(group.encoded.ids.buffer);
     run.onProgress?.(work.files);
     if (work.last) work.keeper?.offer(work.last);
   }

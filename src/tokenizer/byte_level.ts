@@ -1,12 +1,20 @@
 /** Puts a byte-level BPE tokenizer together from its vocabulary. */
 
-import { createDecoder } from "./decoder.ts";
+import { createDecoder, type Decoder } from "./decoder.ts";
 import { createEncoder } from "./encoder.ts";
 import { DEFAULT_PATTERN } from "./patterns.ts";
 import { saveByteLevel } from "./save.ts";
 import { createSpecialEncoder } from "./special_tokens.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { byteIds, fingerprintOf, type Vocabulary } from "./vocabulary.ts";
+
+/** What can be known of a vocabulary without looking at all of its tokens; see `gpt2.ts`. */
+export interface KnownVocabulary {
+  readonly vocabulary: Vocabulary;
+  readonly size: number;
+  readonly byteToId: Int32Array;
+  readonly fingerprint: string;
+}
 
 /**
  * A tokenizer over a byte-level BPE vocabulary.
@@ -19,23 +27,35 @@ export async function createByteLevelTokenizer(
   name: string,
   file: string = name,
 ): Promise<Tokenizer> {
-  const { encode, encodeInto, inputBuffer } = createEncoder({
-    byteToId: byteIds(vocabulary, file),
+  const byteToId = byteIds(vocabulary, file);
+  return tokenizerOf(
+    { vocabulary, size: vocabulary.tokens.length, byteToId, fingerprint: await fingerprintOf(vocabulary) },
+    name,
+  );
+}
+
+/** A tokenizer over a known vocabulary. What not every user of it needs is made when it is first asked for. */
+export function tokenizerOf({ vocabulary, size, byteToId, fingerprint }: KnownVocabulary, name: string): Tokenizer {
+  const { encode, encodeInto, inputBuffer, seed } = createEncoder({
+    byteToId,
     merges: vocabulary.merges,
     pattern: vocabulary.pattern ?? DEFAULT_PATTERN,
   });
-  const encodeSpecial = createSpecialEncoder(vocabulary, encode, name);
-  const { decode, byteLength } = createDecoder(vocabulary);
+  let decoder: Decoder | null = null;
+  const theDecoder = () => decoder ??= createDecoder(vocabulary);
+  let encodeSpecial: ((utf8: Uint8Array) => Uint32Array) | null = null;
   return {
-    vocabSize: vocabulary.tokens.length,
+    vocabSize: size,
     eosId: vocabulary.eosId,
     name,
-    fingerprint: await fingerprintOf(vocabulary),
-    encode: (utf8, { parseSpecial = false } = {}) => parseSpecial ? encodeSpecial(utf8) : encode(utf8),
+    fingerprint,
+    seed,
+    encode: (utf8, { parseSpecial = false } = {}) =>
+      parseSpecial ? (encodeSpecial ??= createSpecialEncoder(vocabulary, encode, name))(utf8) : encode(utf8),
     encodeInto,
     inputBuffer,
-    decode,
-    byteLength,
+    decode: (ids, options) => theDecoder().decode(ids, options),
+    byteLength: (id) => theDecoder().byteLength(id),
     save: (directory, options) => saveByteLevel(vocabulary, directory, options),
   };
 }

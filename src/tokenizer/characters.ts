@@ -11,32 +11,54 @@ export const LETTER = 1;
 export const NUMBER = 2;
 export const WHITE_SPACE = 3;
 
-/** Class of every code point, two bits each, four to a byte from the lowest bits up. */
-export const CLASSES: Readonly<Uint8Array<ArrayBuffer>> = expandRuns(runs);
-/** Classes of U+0000 to U+007F, one to a byte. */
-export const ASCII: Readonly<Uint8Array<ArrayBuffer>> = Uint8Array.from(
-  { length: 128 },
-  (_, codePoint) => classOfCodePoint(codePoint),
-);
+let table: Uint8Array<ArrayBuffer> | null = null;
 
-function expandRuns(encoded: Uint8Array): Uint8Array<ArrayBuffer> {
-  const table = new Uint8Array(0x110000 / 4);
+/** Class of every code point, two bits each, four to a byte from the lowest bits up. */
+export function classTable(): Readonly<Uint8Array<ArrayBuffer>> {
+  return table ??= expandRuns(runs, 0x110000);
+}
+
+/** Classes of U+0000 to U+007F, one to a byte. */
+export const ASCII: Readonly<Uint8Array<ArrayBuffer>> = asciiClasses();
+
+function asciiClasses(): Uint8Array<ArrayBuffer> {
+  const classes = expandRuns(runs, 128);
+  return Uint8Array.from({ length: 128 }, (_, codePoint) => classIn(classes, codePoint));
+}
+
+/** The first `count` code points of a table that is stored as runs. */
+function expandRuns(encoded: Uint8Array, count: number): Uint8Array<ArrayBuffer> {
+  const classes = new Uint8Array(count / 4);
   let codePoint = 0;
-  for (let i = 0; i < encoded.length;) {
+  for (let i = 0; codePoint < count;) {
     let value = 0;
     for (let shift = 0;; shift += 7) {
       const byte = encoded[i++];
       value |= (byte & 127) << shift;
       if (byte < 128) break;
     }
-    const end = codePoint + (value >>> 2);
-    for (; codePoint < end; codePoint++) table[codePoint >>> 2] |= (value & 3) << ((codePoint & 3) << 1);
+    const end = Math.min(count, codePoint + (value >>> 2));
+    // Four code points at a time where a whole byte is of one class: some runs are very long.
+    while (codePoint < end) {
+      if ((codePoint & 3) === 0 && end - codePoint >= 4) {
+        const last = end >>> 2;
+        classes.fill((value & 3) * 0x55, codePoint >>> 2, last);
+        codePoint = last << 2;
+      } else {
+        classes[codePoint >>> 2] |= (value & 3) << ((codePoint & 3) << 1);
+        codePoint++;
+      }
+    }
   }
-  return table;
+  return classes;
+}
+
+function classIn(classes: Uint8Array, codePoint: number): number {
+  return (classes[codePoint >>> 2] >>> ((codePoint & 3) << 1)) & 3;
 }
 
 function classOfCodePoint(codePoint: number): number {
-  return (CLASSES[codePoint >>> 2] >>> ((codePoint & 3) << 1)) & 3;
+  return classIn(classTable(), codePoint);
 }
 
 /**

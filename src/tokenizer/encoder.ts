@@ -10,7 +10,7 @@
 import { CodekilnError } from "../errors.ts";
 import type { PatternName } from "./patterns.ts";
 import { createScriptEngine } from "./script_engine.ts";
-import { createWasmEngine } from "./wasm_engine.ts";
+import { createEngineImage, createWasmEngine, type EngineImage } from "./wasm_engine.ts";
 
 /** Bytes of text in a window. */
 const WINDOW = 1 << 17;
@@ -24,6 +24,12 @@ export interface EncoderTables {
   /** Triples (left, right, result) in order of rank. */
   readonly merges: Int32Array;
   readonly pattern: PatternName;
+}
+
+/** What encoders in other threads are made from; can be sent to them. `image` is null where WebAssembly is not to be used. */
+export interface EncoderSeed {
+  readonly tables: EncoderTables;
+  readonly image: EngineImage | null;
 }
 
 /** Turns windows of text into ids. */
@@ -42,6 +48,8 @@ export interface EncoderEngine {
   run(start: number, end: number, last: boolean): number;
   /** The ids of the last run: a view that is good until the next one. */
   ids(): Uint32Array;
+  /** The same in 16 bits, where all ids fit; to be asked for once, and not after `ids`. */
+  shortIds(): Uint16Array;
   /** Gives back the memory of a window that has grown, and everything that was needed beside it. */
   shrink(): void;
 }
@@ -50,6 +58,7 @@ export type EngineName = "WebAssembly" | "TypeScript";
 
 export interface Encoder {
   readonly engine: EngineName;
+  readonly seed: EncoderSeed;
   /** Ids of a text. */
   encode(utf8: Uint8Array): Uint32Array<ArrayBuffer>;
   /** Hands the ids of a text to `use` in portions, in order. A portion is good only during the call. */
@@ -62,19 +71,25 @@ export interface Encoder {
 
 /** @param choice `TypeScript` takes that engine in any case. */
 export function createEncoder(tables: EncoderTables, choice: "best" | "TypeScript" = "best"): Encoder {
-  const engine = (choice === "best" ? createWasmEngine(tables) : null) ?? createScriptEngine(tables);
+  return growEncoder({ tables, image: choice === "best" ? createEngineImage(tables) : null });
+}
+
+/** An encoder from another one's seed. */
+export function growEncoder(seed: EncoderSeed): Encoder {
+  const { tables, image } = seed;
+  const engine = (image && createWasmEngine(image)) ?? createScriptEngine(tables);
   let window = engine.window(WINDOW);
   let scratch = new Uint32Array(0);
 
   /** Encodes what stands at the beginning of the window. */
-  function encodeWindow(end: number, use: (ids: Uint32Array) => void): void {
+  function encodeWindow(end: number, use: () => void): void {
     for (let at = 0; at < end;) {
       at = engine.run(at, end, true);
-      use(engine.ids());
+      use();
     }
   }
 
-  function encodeCopied(utf8: Uint8Array, use: (ids: Uint32Array) => void): void {
+  function encodeCopied(utf8: Uint8Array, use: () => void): void {
     const length = utf8.length;
     for (let from = 0; from < length;) {
       const size = Math.min(length - from, window.length);
@@ -84,7 +99,7 @@ export function createEncoder(tables: EncoderTables, choice: "best" | "TypeScrip
       for (let next = 0; at < size; at = next) {
         next = engine.run(at, size, last);
         if (next === at) break;
-        use(engine.ids());
+        use();
       }
       // Running may have moved the window; a piece that fills it needs a larger one.
       window = engine.window(at === 0 ? Math.min(size * 2, length) : WINDOW);
@@ -92,7 +107,8 @@ export function createEncoder(tables: EncoderTables, choice: "best" | "TypeScrip
     }
   }
 
-  function encodeEach(utf8: Uint8Array, use: (ids: Uint32Array) => void): void {
+  /** Encodes a text in portions; after each, `use` takes the engine's ids. */
+  function encodePortions(utf8: Uint8Array, use: () => void): void {
     try {
       if (utf8.buffer === window.buffer) {
         if (utf8.byteOffset !== window.byteOffset) {
@@ -114,15 +130,29 @@ export function createEncoder(tables: EncoderTables, choice: "best" | "TypeScrip
   function encodeInto(utf8: Uint8Array, ids: Uint32Array | Uint16Array, at = 0): number {
     const start = at;
     if (ids.length - start < utf8.length) throw new RangeError("there must be room for an id for every byte");
-    encodeEach(utf8, (part) => {
-      ids.set(part, at);
-      at += part.length;
-    });
+    if (ids instanceof Uint16Array) {
+      encodePortions(utf8, () => {
+        const part = engine.shortIds();
+        ids.set(part, at);
+        at += part.length;
+      });
+    } else {
+      encodePortions(utf8, () => {
+        const part = engine.ids();
+        ids.set(part, at);
+        at += part.length;
+      });
+    }
     return at - start;
+  }
+
+  function encodeEach(utf8: Uint8Array, use: (ids: Uint32Array) => void): void {
+    encodePortions(utf8, () => use(engine.ids()));
   }
 
   return {
     engine: engine.name,
+    seed,
     encode(utf8) {
       let count = 0;
       encodeEach(utf8, (part) => {

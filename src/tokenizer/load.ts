@@ -2,8 +2,8 @@
 
 import { FormatError, UserError } from "../errors.ts";
 import { reason } from "../files.ts";
-import { createByteLevelTokenizer } from "./byte_level.ts";
-import { gpt2Vocabulary } from "./gpt2.ts";
+import { createByteLevelTokenizer, tokenizerOf } from "./byte_level.ts";
+import { knownGpt2Vocabulary } from "./gpt2.ts";
 import { DEFAULT_PATTERN, isPatternName, PATTERN_KEY, PATTERN_NAMES, type PatternName } from "./patterns.ts";
 import { loadSentencePiece } from "./sentencepiece.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -26,7 +26,7 @@ import { buildVocabulary, isJsonObject, parseMerges } from "./vocabulary_files.t
  * ```
  */
 export async function loadTokenizer(nameOrPath: string): Promise<Tokenizer> {
-  if (nameOrPath === "gpt2") return await createByteLevelTokenizer(gpt2Vocabulary(), "gpt2");
+  if (nameOrPath === "gpt2") return tokenizerOf(knownGpt2Vocabulary(), "gpt2");
   const path = nameOrPath.replace(/(?<=.)\/+$/, "");
   const kind = await stat(path);
   if (kind === null) {

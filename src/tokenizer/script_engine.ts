@@ -127,6 +127,7 @@ export function createScriptEngine({ byteToId, merges, pattern }: EncoderTables)
       return start;
     },
     ids: () => ids.subarray(0, idCount),
+    shortIds: () => Uint16Array.from(ids.subarray(0, idCount)),
     shrink() {
       text = new Uint8Array(PADDING);
       view = new DataView(text.buffer);

@@ -5,7 +5,7 @@
  */
 
 import process from "node:process";
-import { FormatError, UserError } from "../errors.ts";
+import { CodekilnError, FormatError, UserError } from "../errors.ts";
 import { reason } from "../files.ts";
 import { writeFiles } from "./save.ts";
 import { cachedEncoding, isCacheable } from "./sentencepiece_cache.ts";
@@ -50,13 +50,23 @@ export async function loadSentencePiece(file: string, name: string): Promise<Tok
   const encodeText = isCacheable(model)
     ? cachedEncoding((part) => processor.encodeIds(part), model.addDummyPrefix)
     : (text: string) => processor.encodeIds(text);
-  const encode = (input: Uint8Array) => Uint32Array.from(encodeText(utf8.decode(input)));
+  const encode = (input: Uint8Array) => {
+    const ids = Uint32Array.from(encodeText(utf8.decode(input)));
+    // A library that breaks its word must not spoil a token file.
+    const wrong = ids.find((id) => id >= model.pieces.length);
+    if (wrong === undefined) return ids;
+    throw new CodekilnError(`sentencepiece gave the id ${wrong}`, {
+      where: name,
+      expected: `0 to ${model.pieces.length - 1}`,
+    });
+  };
   let buffer = new Uint8Array(0);
   return {
     vocabSize: model.pieces.length,
     eosId: model.eosId,
     name,
     fingerprint: hex(await crypto.subtle.digest("SHA-256", bytes)),
+    seed: null,
     encode(input, { parseSpecial = false } = {}) {
       if (!parseSpecial) return encode(input);
       throw new UserError("a sentencepiece model does not find control pieces in text", {

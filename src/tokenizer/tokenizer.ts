@@ -1,3 +1,5 @@
+import type { EncoderSeed } from "./encoder.ts";
+
 /** What the rest of codekiln knows of a tokenizer: UTF-8 bytes in, ids out, and back. */
 export interface Tokenizer {
   /** Number of ids: every id is below it. */
@@ -8,6 +10,8 @@ export interface Tokenizer {
   readonly name: string;
   /** SHA-256, hex, over the canonical vocabulary and merges: two tokenizers with equal fingerprints give equal ids. */
   readonly fingerprint: string;
+  /** What an encoder of the same ids grows from in another thread (`growEncoder`); null where one has to load the tokenizer again. */
+  readonly seed: EncoderSeed | null;
   /**
    * Ids of a text given as UTF-8 bytes. Special tokens in the text are encoded as ordinary text unless `parseSpecial`.
    * @throws {UserError} where `parseSpecial` is asked for and the tokenizer cannot find its special tokens in text.

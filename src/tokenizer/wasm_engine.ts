@@ -1,6 +1,7 @@
 /**
  * The encoder's engine in WebAssembly: kernels/tokenizer on a memory of its own. About 7 MB with GPT-2's vocabulary; a
- * memory that had to grow cannot shrink, so `shrink` moves the tables to a new one and forgets the cache.
+ * memory that had to grow cannot shrink, so `shrink` takes a new one and forgets the cache. The tables of all engines in all threads
+ * come from one image.
  */
 
 import encoderModule from "../../kernels/tokenizer/build/encoder.wasm" with { type: "bytes" };
@@ -15,7 +16,7 @@ import {
   TEXT_PADDING,
   VOCABULARY,
 } from "../../kernels/tokenizer/layout.ts";
-import { CLASSES as classTable } from "./characters.ts";
+import { classTable } from "./characters.ts";
 import type { EncoderEngine, EncoderTables } from "./encoder.ts";
 import { buildMergeTable } from "./merge_table.ts";
 import { PATTERN_NAMES } from "./patterns.ts";
@@ -26,12 +27,26 @@ const MAX_BYTES = 2 ** 32 - 2 * PAGE;
 /** Ranks above do not fit into a key. */
 const MAX_MERGES = NO_MERGE_KEY >>> 8;
 
+/** An engine's tables as they stand in its memory: what other threads need to have the same one at once. Can be sent to them. */
+export interface EngineImage {
+  readonly module: WebAssembly.Module;
+  /** Memory up to the text; the cache in it is empty. */
+  readonly bytes: SharedArrayBuffer;
+  /** Slots of the merge table less one. */
+  readonly mask: number;
+  /** Address of the merges' results. */
+  readonly results: number;
+  /** Number of the pattern. */
+  readonly pattern: number;
+}
+
 /** What the module exports. */
 interface Exports {
   setMerges(slots: number, mask: number, results: number): void;
   encode(pattern: number, start: number, end: number, last: number, scratch: number): number;
   outputStart(): number;
   outputCount(): number;
+  narrowOutput(): void;
 }
 
 let compiled: WebAssembly.Module | null | undefined;
@@ -48,14 +63,28 @@ function compile(): WebAssembly.Module | null {
   return compiled;
 }
 
-/** The engine, or null where it cannot run here or not with so large a vocabulary. */
-export function createWasmEngine(tables: EncoderTables): EncoderEngine | null {
+/** An image of an engine for these tables, or null where it cannot run here or not with so large a vocabulary. */
+export function createEngineImage(tables: EncoderTables): EngineImage | null {
   const module = compile();
   if (module === null || tables.merges.length / 3 >= MAX_MERGES) return null;
-  const pattern = PATTERN_NAMES.indexOf(tables.pattern);
   const { slots, mask, results, filter } = buildMergeTable(tables.merges);
   const resultsAt = VOCABULARY + slots.byteLength;
-  const text = Math.ceil((resultsAt + results.byteLength) / PAGE) * PAGE;
+  const bytes = new SharedArrayBuffer(Math.ceil((resultsAt + results.byteLength) / PAGE) * PAGE);
+  const place = (address: number, length: number) => new Uint32Array(bytes, address, length);
+  place(BYTE_IDS, 256).set(tables.byteToId);
+  place(BYTE_PAIRS, 65536).set(bytePairKeys(tables));
+  place(VOCABULARY, slots.length).set(slots);
+  place(resultsAt, results.length).set(results);
+  new Uint8Array(bytes).set(classTable(), CLASSES);
+  new Uint8Array(bytes).set(filter, FILTER);
+  return { module, bytes, mask, results: resultsAt, pattern: PATTERN_NAMES.indexOf(tables.pattern) };
+}
+
+/** An engine that begins with an image, or null where there is no memory for it. */
+export function createWasmEngine(image: EngineImage): EncoderEngine | null {
+  const { module, pattern } = image;
+  const tables = new Uint8Array(image.bytes);
+  const text = tables.length;
 
   let memory: WebAssembly.Memory;
   let exports: Exports;
@@ -64,9 +93,11 @@ export function createWasmEngine(tables: EncoderTables): EncoderEngine | null {
 
   function instantiate(pages: number): void {
     memory = new WebAssembly.Memory({ initial: pages });
-    exports = new WebAssembly.Instance(module as WebAssembly.Module, { env: { memory } }).exports as unknown as Exports;
-    exports.setMerges(VOCABULARY, mask, resultsAt);
+    exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
+    exports.setMerges(VOCABULARY, image.mask, image.results);
     bytes = new Uint8Array(memory.buffer);
+    bytes.set(tables.subarray(BYTE_IDS, CACHE), BYTE_IDS);
+    bytes.set(tables.subarray(FILTER), FILTER);
     capacity = 0;
   }
 
@@ -75,14 +106,6 @@ export function createWasmEngine(tables: EncoderTables): EncoderEngine | null {
   } catch {
     return null; // no memory to be had
   }
-  const place = (address: number, length: number) => new Uint32Array(memory.buffer, address, length);
-  place(BYTE_IDS, 256).set(tables.byteToId);
-  place(BYTE_PAIRS, 65536).set(bytePairKeys(tables));
-  place(VOCABULARY, slots.length).set(slots);
-  place(resultsAt, results.length).set(results);
-  bytes!.set(classTable, CLASSES);
-  bytes!.set(filter, FILTER);
-
   return {
     name: "WebAssembly",
     window(size) {
@@ -103,23 +126,23 @@ export function createWasmEngine(tables: EncoderTables): EncoderEngine | null {
       return (next >>> 0) - text;
     },
     ids: () => new Uint32Array(memory.buffer, exports.outputStart() >>> 0, exports.outputCount()),
-    shrink() {
-      const old = new Uint8Array(memory.buffer);
-      instantiate(text / PAGE + 1);
-      bytes.set(old.subarray(0, CACHE));
-      bytes.set(old.subarray(FILTER, text), FILTER);
+    shortIds() {
+      exports.narrowOutput();
+      return new Uint16Array(memory.buffer, exports.outputStart() >>> 0, exports.outputCount());
     },
+    shrink: () => instantiate(text / PAGE + 1),
   };
 }
 
 /** The key of the merge of every two bytes, as kernels/tokenizer/merge.ts reads it. */
 function bytePairKeys({ byteToId, merges }: EncoderTables): Uint32Array {
-  const byteOf = new Map(Array.from(byteToId, (id, byte) => [id, byte]));
+  const byteOf = new Int16Array(byteToId.reduce((most, id) => Math.max(most, id), 0) + 1).fill(-1);
+  for (let byte = 0; byte < 256; byte++) byteOf[byteToId[byte]] = byte;
   const keys = new Uint32Array(65536).fill(NO_MERGE_KEY);
   for (let i = 0; i < merges.length; i += 3) {
-    const left = byteOf.get(merges[i]);
-    const right = byteOf.get(merges[i + 1]);
-    if (left !== undefined && right !== undefined) keys[left << 8 | right] = (i / 3) << 8;
+    const left = merges[i] < byteOf.length ? byteOf[merges[i]] : -1;
+    const right = merges[i + 1] < byteOf.length ? byteOf[merges[i + 1]] : -1;
+    if (left >= 0 && right >= 0) keys[left << 8 | right] = (i / 3) << 8;
   }
   return keys;
 }

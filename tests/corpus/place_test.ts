@@ -25,7 +25,7 @@ async function readOn(
   const counts = createReport();
   if (from) restoreReport(counts, from.gate);
   const gate = createCorpusGate(counts, options);
-  const parse = createBlockParser(options);
+  const parse = await createBlockParser(options);
   const texts = [...from?.texts ?? []];
   const steps: Step[] = [];
   for await (const block of blocks) {

@@ -13,6 +13,7 @@ const byteTokenizer: Tokenizer = {
   eosId: 256,
   name: "bytes",
   fingerprint: "0",
+  seed: null,
   encode: (utf8) => Uint32Array.from(utf8),
   encodeInto(utf8, ids, at = 0) {
     ids.set(utf8, at);

@@ -9,6 +9,7 @@ import { brotliDecompressSync, crc32, gunzipSync, zstdDecompressSync } from "nod
 import { type AsyncBuffer, type Compressors, type FileMetaData, parquetMetadataAsync, parquetRead } from "hyparquet";
 import { parquetHeader } from "hyparquet/src/column.js";
 import { CodekilnError, FormatError, UserError } from "../errors.ts";
+import { decodeLz4Block } from "./lz4.ts";
 import { documentNames, NAMING_FIELDS, PATH_FIELDS } from "./fields.ts";
 import type { RandomAccess } from "./zip.ts";
 
@@ -54,6 +55,7 @@ const compressors: Compressors = {
   GZIP: (input, length) => new Uint8Array(gunzipSync(input, { maxOutputLength: Math.max(1, length) })),
   BROTLI: (input, length) => new Uint8Array(brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) })),
   ZSTD: (input, length) => new Uint8Array(zstdDecompressSync(input, { maxOutputLength: Math.max(1, length) })),
+  LZ4_RAW: decodeLz4Block,
 };
 const CODECS = ["UNCOMPRESSED", "SNAPPY", ...Object.keys(compressors)];
 
@@ -175,7 +177,8 @@ async function checkPages(
     if (meta === undefined || !columns.includes(meta.path_in_schema.join("."))) continue;
     if (path) throw new FormatError(`a column is in another file, ${path}`, { where });
     if (!CODECS.includes(meta.codec)) {
-      throw new FormatError(`pages are compressed with ${meta.codec}`, { where, expected: CODECS.join(", ") });
+      const hint = "write the file again with one of these";
+      throw new FormatError(`pages are compressed with ${meta.codec}`, { where, expected: CODECS.join(", "), hint });
     }
     const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
     const length = Number(meta.total_compressed_size);

@@ -113,6 +113,13 @@ Deno.test("parquet: the wrong column, a stream and an archive are refused with w
     ok(error instanceof UserError, error.stack);
     match(error.message, message);
   }
+  // LZ4 in Hadoop's own frames, which the format has given up for LZ4_RAW.
+  const lz4 = new Uint8Array(parquetWriteBuffer({
+    codec: "LZ4",
+    compressors: { LZ4: (input) => input },
+    columnData: [{ name: "text", data: ["one", "two"], type: "STRING" }],
+  }));
+  match((await failure(collectFile("a.parquet", lz4))).message, /compressed with LZ4 \(expected .*LZ4_RAW\)\n.*again/);
 });
 
 Deno.test("parquet: without the text's column, a file none of whose rows could pass the globs is left out, any other an error", async () => {

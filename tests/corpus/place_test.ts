@@ -17,7 +17,7 @@ interface Step {
   texts: string[];
 }
 
-/** Reads to the end; a step for every block, with the texts of all documents up to it. */
+/** Reads to the end; a step for every block, with path, language and text of all documents up to it. */
 async function readOn(
   paths: string[],
   from: Step | null,
@@ -33,7 +33,8 @@ async function readOn(
     const parsed = parse(block);
     gate.count(parsed);
     for (const { text, ...document } of parsed.documents) {
-      if (gate.admit({ ...document, textBytes: text.length })) texts.push(new TextDecoder().decode(text));
+      if (!gate.admit({ ...document, textBytes: text.length })) continue;
+      texts.push(`${document.path} ${document.language} ${new TextDecoder().decode(text)}`);
     }
     steps.push({ cursor: cursor(), reading: copyReport(report), gate: copyReport(counts), texts: [...texts] });
   }

@@ -13,7 +13,7 @@ export const readingOptions = optionTable({
     placeholder: "PATH",
     group: "Reading",
     help:
-      "Files and folders to read, or - for stdin: source files, .txt, .jsonl, .parquet; .zip and .tar; .gz and .zst, also stacked (.tar.gz, .jsonl.zst). No .zip or .parquet on stdin",
+      "Files and folders to read, or - for stdin: source files, .txt, .jsonl, .parquet; .zip and .tar; .gz and .zst, also stacked (.tar.gz, .jsonl.zst). A .zip on stdin is held in memory, a .parquet is not read there",
   },
   include: { type: "list", placeholder: "GLOB", group: "Reading", help: "Read only files that match one of these" },
   exclude: { type: "list", placeholder: "GLOB", group: "Reading", help: "Leave out files that match one of these" },

@@ -10,7 +10,7 @@ import { readGzip } from "./gzip.ts";
 import { readLines } from "./jsonl.ts";
 import { type ContentKind, innerName, kindOfName, sniffKind } from "./kinds.ts";
 import { languageOfPath } from "./languages.ts";
-import { readParquet } from "./parquet.ts";
+import { openParquet } from "./parquet.ts";
 import type { CorpusReport } from "./report.ts";
 import { readTar } from "./tar.ts";
 import { looksBinary, SAMPLE_BYTES } from "./text.ts";
@@ -179,15 +179,14 @@ function readMember(context: ReadContext, archive: Item, name: string, contents:
   });
 }
 
-/** A zip archive has its directory at the end: one inside another container is held whole. */
+/** A zip archive has its directory at the end: one from standard input or inside another container is held whole. */
 async function heldInMemory(context: ReadContext, item: Item): Promise<RandomAccess> {
-  if (item.label === "-") {
-    throw new UserError("a zip archive cannot be read from standard input", { hint: "give its path instead of -" });
-  }
   const bytes = await item.reader.read(context.maxDocumentBytes + 1);
   if (bytes.length > context.maxDocumentBytes) {
-    const hint = "unpack it first: a zip archive inside another container is held whole";
-    throw tooLarge(context, item.label, hint);
+    const hint = item.depth === 0
+      ? "give its path instead of -: a zip archive from standard input is held whole"
+      : "unpack it first: a zip archive inside another container is held whole";
+    throw tooLarge(context, item.label, hint, "a zip archive");
   }
   return {
     size: bytes.length,
@@ -195,12 +194,9 @@ async function heldInMemory(context: ReadContext, item: Item): Promise<RandomAcc
   };
 }
 
-function tooLarge(context: ReadContext, where: string, hint: string): UserError {
-  return new UserError(`more than ${context.maxDocumentBytes} bytes`, {
-    where,
-    expected: "a document of at most that size",
-    hint,
-  });
+function tooLarge(context: ReadContext, where: string, hint: string, what = "a document"): UserError {
+  const expected = `${what} of at most that size`;
+  return new UserError(`more than ${context.maxDocumentBytes} bytes`, { where, expected, hint });
 }
 
 async function* readJsonlItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
@@ -227,15 +223,17 @@ async function* readParquetItem(context: ReadContext, item: Item): AsyncGenerato
     const where = { where: item.label, hint: "give the path of an unpacked .parquet file" };
     return context.damage(new UserError("a parquet file is not read from a stream or out of an archive", where));
   }
-  report.files++;
   const namePasses = item.explicit || filter.document(item.name);
-  const rows = readParquet(item.randomAccess, {
+  const rows = await openParquet(item.randomAccess, {
     label: item.label,
     column: context.jsonKey,
+    namePasses,
     maxTextBytes: context.maxDocumentBytes,
     onDamage: (error) => context.damage(error),
     onUncheckedRowGroup: () => report.uncheckedRowGroups++,
   });
+  if (rows === null) return countSkipped(report, "filtered");
+  report.files++;
   for await (const block of rows) {
     context.signal?.throwIfAborted();
     yield { kind: "rows", label: item.label, namePasses, ...block };

@@ -6,6 +6,7 @@ import { UserError } from "../errors.ts";
 import type { Document } from "./document.ts";
 import { looksGenerated, looksMinified } from "./generated.ts";
 import { languageNames } from "./languages.ts";
+import { nonTextShare } from "./non_text.ts";
 import type { DropReason } from "./report.ts";
 import { hasMoreCharacters } from "./text.ts";
 
@@ -70,44 +71,4 @@ function hasLongerLine(text: Uint8Array, limit: number): boolean {
     at = end + 1;
   }
   return false;
-}
-
-/**
- * The share of characters of a well-formed UTF-8 text that are not for reading: control characters (but tab, line feed,
- * vertical tab, form feed and carriage return), U+FFFD, which stands for what could not be decoded, private use, and
- * noncharacters. 0 for the empty text.
- */
-export function nonTextShare(text: Uint8Array): number {
-  let characters = 0;
-  let odd = 0;
-  for (let i = 0; i < text.length; i++) {
-    const byte = text[i];
-    if (byte < 127) {
-      characters++;
-      if (byte < 32 && (byte < 9 || byte > 13)) odd++;
-      continue;
-    }
-    if (byte < 0xc0 && byte !== 127) continue;
-    characters++;
-    if (byte === 127) odd++;
-    else if (byte === 0xc2) odd += text[i + 1] < 0xa0 ? 1 : 0; // U+0080 to U+009F
-    else if (byte === 0xee) odd++; // U+E000 to U+EFFF, private use
-    else if (byte === 0xef) odd += isOddEf(text[i + 1], text[i + 2]) ? 1 : 0;
-    else if (byte >= 0xf0) odd += isOddPlane(text, i) ? 1 : 0;
-  }
-  return characters === 0 ? 0 : odd / characters;
-}
-
-/** U+F000 to U+FFFF by its second and third byte: private use, noncharacters, U+FFFD. */
-function isOddEf(second: number, third: number): boolean {
-  if (second < 0xa4) return true; // up to U+F8FF
-  if (second === 0xb7) return third >= 0x90 && third <= 0xaf; // U+FDD0 to U+FDEF
-  return second === 0xbf && third >= 0xbd; // U+FFFD to U+FFFF
-}
-
-/** Beyond the first plane: planes 15 and 16 are private use, the last two of each plane are noncharacters. */
-function isOddPlane(text: Uint8Array, at: number): boolean {
-  const first = text[at];
-  if (first === 0xf4 || (first === 0xf3 && text[at + 1] >= 0xb0)) return true;
-  return (text[at + 1] & 15) === 15 && text[at + 2] === 0xbf && text[at + 3] >= 0xbe;
 }

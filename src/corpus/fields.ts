@@ -1,11 +1,12 @@
 /** Which fields of a jsonl line or of a table's row name a document, in the spellings of the common data sets. */
 
-const PATHS = ["path", "max_stars_repo_path"];
+/** Fields that give the path. */
+export const PATH_FIELDS: readonly string[] = ["path", "max_stars_repo_path"];
 const REPOSITORIES = ["repo", "repo_name", "max_stars_repo_name"];
 const LANGUAGES = ["lang", "language"];
 
 /** The names of the fields that `documentNames` looks at, in its order. */
-export const NAMING_FIELDS: readonly string[] = [...PATHS, ...REPOSITORIES, ...LANGUAGES];
+export const NAMING_FIELDS: readonly string[] = [...PATH_FIELDS, ...REPOSITORIES, ...LANGUAGES];
 
 /**
  * Path (with the repository in front) and language of a document, null where no field tells.
@@ -16,10 +17,10 @@ export function documentNames(values: readonly (string | null)[]): { path: strin
     for (let i = from; i < from + count; i++) if (values[i] !== null && values[i] !== "") return values[i];
     return null;
   };
-  const path = first(0, PATHS.length);
-  const repository = first(PATHS.length, REPOSITORIES.length);
+  const path = first(0, PATH_FIELDS.length);
+  const repository = first(PATH_FIELDS.length, REPOSITORIES.length);
   return {
     path: path !== null && repository !== null ? `${repository}/${path}` : path,
-    language: first(PATHS.length + REPOSITORIES.length, LANGUAGES.length),
+    language: first(PATH_FIELDS.length + REPOSITORIES.length, LANGUAGES.length),
   };
 }

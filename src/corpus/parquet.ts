@@ -9,7 +9,8 @@ import { brotliDecompressSync, crc32, gunzipSync, zstdDecompressSync } from "nod
 import { type AsyncBuffer, type Compressors, type FileMetaData, parquetMetadataAsync, parquetRead } from "hyparquet";
 import { parquetHeader } from "hyparquet/src/column.js";
 import { CodekilnError, FormatError, UserError } from "../errors.ts";
-import { documentNames, NAMING_FIELDS } from "./fields.ts";
+import { decodeLz4Block } from "./lz4.ts";
+import { documentNames, NAMING_FIELDS, PATH_FIELDS } from "./fields.ts";
 import type { RandomAccess } from "./zip.ts";
 
 /** Some rows, in order; see `RowsBlock`. */
@@ -26,6 +27,8 @@ export interface ParquetOptions {
   label: string;
   /** Name of the column that holds the text. */
   column: string;
+  /** Whether rows without a path of their own are read, as far as the globs go. */
+  namePasses: boolean;
   /** Longest text, bytes. */
   maxTextBytes: number;
   /** Told of a damaged row group and of a text that is too long; where this returns, it is left out. */
@@ -52,16 +55,19 @@ const compressors: Compressors = {
   GZIP: (input, length) => new Uint8Array(gunzipSync(input, { maxOutputLength: Math.max(1, length) })),
   BROTLI: (input, length) => new Uint8Array(brotliDecompressSync(input, { maxOutputLength: Math.max(1, length) })),
   ZSTD: (input, length) => new Uint8Array(zstdDecompressSync(input, { maxOutputLength: Math.max(1, length) })),
+  LZ4_RAW: decodeLz4Block,
 };
 const CODECS = ["UNCOMPRESSED", "SNAPPY", ...Object.keys(compressors)];
 
 /**
- * The rows of a parquet file.
- * @throws FormatError naming label and byte offset for a file that is not right, or has no such column of text.
- * @throws what `onDamage` throws.
+ * Opens a parquet file.
+ * @returns its rows, which throw FormatError for damaged data and what `onDamage` throws; null where it has no column for the
+ *   text, and no row of it could pass the globs.
+ * @throws FormatError naming label and byte offset for a file that is not right.
+ * @throws UserError where it has no such column of text.
  */
-export async function* readParquet(source: RandomAccess, options: ParquetOptions): AsyncGenerator<Rows> {
-  const { label, onDamage } = options;
+export async function openParquet(source: RandomAccess, options: ParquetOptions): Promise<AsyncGenerator<Rows> | null> {
+  const { label } = options;
   const file: AsyncBuffer = {
     byteLength: source.size,
     async slice(start, end = source.size) {
@@ -73,13 +79,26 @@ export async function* readParquet(source: RandomAccess, options: ParquetOptions
     },
   };
   const where = `${label}, byte ${source.size}`;
-  const { metadata, columns } = await attempt(where, "not a parquet file, or its end is damaged", async () => {
+  return await attempt(where, "not a parquet file, or its end is damaged", async () => {
     if (source.size < 12) throw new Error("it is too short");
     const metadata = await parquetMetadataAsync(file, { geoparquet: false });
     const rows = metadata.row_groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
     if (rows !== Number(metadata.num_rows)) throw new Error(`${metadata.num_rows} rows, in row groups ${rows}`);
-    return { metadata, columns: chooseColumns(metadata, options) };
+    const columns = chooseColumns(metadata, options);
+    return columns && readRows({ source, file, metadata, columns }, options);
   });
+}
+
+interface OpenFile {
+  source: RandomAccess;
+  /** The same, as hyparquet takes it. */
+  file: AsyncBuffer;
+  metadata: FileMetaData;
+  columns: string[];
+}
+
+async function* readRows({ source, file, metadata, columns }: OpenFile, options: ParquetOptions): AsyncGenerator<Rows> {
+  const { label, onDamage } = options;
   let row = 1;
   for (const [index, group] of metadata.row_groups.entries()) {
     const count = Number(group.num_rows);
@@ -110,8 +129,8 @@ async function attempt<T>(where: string, what: string, action: () => Promise<T>)
   }
 }
 
-/** The text's column, then those of `NAMING_FIELDS` that are there. */
-function chooseColumns({ schema }: FileMetaData, { label, column }: ParquetOptions): string[] {
+/** The text's column, then those of `NAMING_FIELDS` that are there; null where there is none for the text and it does not matter. */
+function chooseColumns({ schema }: FileMetaData, { label, column, namePasses }: ParquetOptions): string[] | null {
   // The schema is a tree, written depth first; the columns are the children of its root.
   const top: typeof schema = [];
   const skip = (at: number): number => {
@@ -122,16 +141,17 @@ function chooseColumns({ schema }: FileMetaData, { label, column }: ParquetOptio
   for (let at = 1; at < schema.length; at = skip(at)) top.push(schema[at]);
   const isText = ({ type, repetition_type, num_children }: (typeof schema)[number]) =>
     type === "BYTE_ARRAY" && repetition_type !== "REPEATED" && !num_children;
+  const naming = top.filter((element) => NAMING_FIELDS.includes(element.name) && isText(element));
   const text = top.find(({ name }) => name === column);
   if (text === undefined || !isText(text)) {
-    const names = top.slice(0, 20).map(({ name }) => `"${name}"`).join(", ");
+    if (!namePasses && !naming.some(({ name }) => PATH_FIELDS.includes(name))) return null;
+    const names = top.slice(0, 20).map(({ name }) => `"${name}"`).join(", ") || "no columns";
     throw new UserError(text === undefined ? `no column "${column}"` : `the column "${column}" holds no text`, {
       where: label,
       expected: "a column of strings",
-      hint: `the file has ${names || "no columns"}; choose the column with --json_key`,
+      hint: `the file has ${names}; choose the column with --json_key, or leave the file out with --exclude`,
     });
   }
-  const naming = top.filter((element) => NAMING_FIELDS.includes(element.name) && isText(element));
   return [column, ...naming.map(({ name }) => name).filter((name) => name !== column)];
 }
 
@@ -157,7 +177,8 @@ async function checkPages(
     if (meta === undefined || !columns.includes(meta.path_in_schema.join("."))) continue;
     if (path) throw new FormatError(`a column is in another file, ${path}`, { where });
     if (!CODECS.includes(meta.codec)) {
-      throw new FormatError(`pages are compressed with ${meta.codec}`, { where, expected: CODECS.join(", ") });
+      const hint = "write the file again with one of these";
+      throw new FormatError(`pages are compressed with ${meta.codec}`, { where, expected: CODECS.join(", "), hint });
     }
     const start = Number(meta.dictionary_page_offset || meta.data_page_offset);
     const length = Number(meta.total_compressed_size);

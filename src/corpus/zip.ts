@@ -6,7 +6,7 @@
 import { crc32 } from "node:zlib";
 import { CodekilnError, FormatError } from "../errors.ts";
 import { type ByteStream, createByteReader } from "./bytes.ts";
-import { createInflater, inflateThroughStream } from "./inflate.ts";
+import { createInflater, type Inflater, inflateThroughStream } from "./inflate.ts";
 
 /** Bytes that can be read at any place: a file, or an archive held in memory. */
 export interface RandomAccess {
@@ -47,9 +47,14 @@ export function isZipMagic(bytes: Uint8Array): boolean {
 /**
  * The members of a zip archive, in the order of its central directory.
  * @param label Name of the archive in errors.
+ * @param openInflater Gives what decodes a member; null: a stream does.
  * @throws FormatError naming label and byte offset.
  */
-export async function* readZip(source: RandomAccess, label: string): AsyncGenerator<ZipMember> {
+export async function* readZip(
+  source: RandomAccess,
+  label: string,
+  openInflater: () => Inflater | null = () => createInflater("raw"),
+): AsyncGenerator<ZipMember> {
   const fail = failures(label);
   const directory = await findDirectory(source, label);
   const start = directory.offset + directory.prefix;
@@ -88,7 +93,7 @@ export async function* readZip(source: RandomAccess, label: string): AsyncGenera
       directory: name.endsWith("/"),
       link: unixType === 0xa000,
       size: member.size,
-      contents: () => memberContents(source, label, member),
+      contents: () => memberContents(source, label, member, openInflater),
       checkName: async () => void (await findData(source, label, member)),
     };
   }
@@ -108,7 +113,12 @@ interface MemberEntry {
   offset: number;
 }
 
-async function* memberContents(source: RandomAccess, label: string, member: MemberEntry): AsyncGenerator<Uint8Array> {
+async function* memberContents(
+  source: RandomAccess,
+  label: string,
+  member: MemberEntry,
+  openInflater: () => Inflater | null,
+): AsyncGenerator<Uint8Array> {
   const fail = failures(`${label}/${member.name}`);
   const at = member.offset;
   if (member.flags & 1) {
@@ -127,9 +137,10 @@ async function* memberContents(source: RandomAccess, label: string, member: Memb
   if (member.method === 0 && member.size !== member.compressedSize) {
     throw fail(`a stored member of ${member.compressedSize} bytes`, at, `${member.size} as declared`);
   }
+  const place = { at: dataAt, size: member.compressedSize };
   let size = 0;
   let crc = 0;
-  for await (const chunk of member.method === 0 ? packed : inflateRaw(packed, fail, dataAt)) {
+  for await (const chunk of member.method === 0 ? packed : inflateRaw(packed, place, fail, openInflater())) {
     size += chunk.length;
     if (size > member.size) throw fail(`more than the ${member.size} bytes that were declared`, dataAt);
     crc = crc32(chunk, crc);
@@ -154,10 +165,16 @@ async function findData(source: RandomAccess, label: string, member: MemberEntry
   return at + 30 + nameLength + view.getUint16(28, true);
 }
 
-async function* inflateRaw(packed: ByteStream, fail: Failures, at: number): AsyncGenerator<Uint8Array> {
+async function* inflateRaw(
+  packed: ByteStream,
+  { at, size }: { at: number; size: number },
+  fail: Failures,
+  inflater: Inflater | null,
+): AsyncGenerator<Uint8Array> {
   const broken = (error: unknown, place: number): FormatError =>
     fail(`damaged deflate data: ${error instanceof Error ? error.message : error}`, place);
-  const inflater = createInflater("raw");
+  const trailing = (bytes: number, place: number): FormatError =>
+    fail(`${bytes} bytes after the end of the deflate data`, place);
   if (inflater === null) {
     let decoded = 0;
     try {
@@ -166,6 +183,7 @@ async function* inflateRaw(packed: ByteStream, fail: Failures, at: number): Asyn
       if (error instanceof CodekilnError || error instanceof DOMException) throw error;
       throw broken(error, at + decoded);
     }
+    if (decoded < size) throw trailing(size - decoded, at + decoded);
     return;
   }
   let place = at;
@@ -178,7 +196,7 @@ async function* inflateRaw(packed: ByteStream, fail: Failures, at: number): Asyn
         throw broken(error, place);
       }
       place += chunk.length;
-      if (left > 0) throw fail(`${left} bytes after the end of the deflate data`, place - left);
+      if (left > 0) throw trailing(left, place - left);
     }
     try {
       inflater.finish();

@@ -1,26 +1,17 @@
 /**
- * Sentencepiece models, encoded by npm's sentencepiece-js (the C++ library as WebAssembly) and decoded by the model's own
+ * Sentencepiece models, encoded by npm's sentencepiece-js (sentencepiece_library.ts) and decoded by the model's own
  * table of pieces. Ids are spm_encode's. Whether text comes back as it was depends on the model: only one with identity
- * normalization, no dummy prefix and byte pieces is lossless. The package is loaded only when a model is.
+ * normalization, no dummy prefix and byte pieces is lossless.
  */
 
-import process from "node:process";
 import { CodekilnError, FormatError, UserError } from "../errors.ts";
 import { reason } from "../files.ts";
 import { writeFiles } from "./save.ts";
 import { cachedEncoding, isCacheable } from "./sentencepiece_cache.ts";
+import { loadModel } from "./sentencepiece_library.ts";
 import { parseSentencePieceModel, PieceType, type SentencePieceModel } from "./sentencepiece_model.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { hex } from "./vocabulary.ts";
-
-/** What is used of the package, which has no types of its own. */
-interface Library {
-  SentencePieceProcessor: new () => {
-    load(path: string): Promise<void>;
-    encodeIds(text: string): number[];
-    processor: { status(): { ToString(): string; delete(): void } };
-  };
-}
 
 /**
  * Loads a sentencepiece .model.
@@ -36,8 +27,7 @@ export async function loadSentencePiece(file: string, name: string): Promise<Tok
     throw new FormatError(`cannot read the model: ${reason(cause)}`, { where: file, cause });
   }
   const model = parseSentencePieceModel(bytes, file);
-  const processor = new (await importLibrary()).SentencePieceProcessor();
-  await withoutNewListeners(() => processor.load(file));
+  const { processor } = await loadModel(file);
   const status = processor.processor.status();
   const text = status.ToString();
   status.delete();
@@ -124,35 +114,4 @@ function concatenate(parts: Uint8Array[]): Uint8Array {
     at += part.length;
   }
   return bytes;
-}
-
-/** The package, which in a bundle misses the `__filename` and `__dirname` that it asks for. */
-async function importLibrary(): Promise<Library> {
-  for (const missing of ["__filename", "__dirname"]) {
-    if (!(missing in globalThis)) Object.defineProperty(globalThis, missing, { value: "/", configurable: true });
-  }
-  const library: unknown = await import("sentencepiece-js");
-  if (!isLibrary(library)) throw new Error("sentencepiece-js has no SentencePieceProcessor");
-  return library;
-}
-
-/** Runs `action` and takes off the listeners for stray errors that it put on: the process is not the library's. */
-async function withoutNewListeners(action: () => Promise<void>): Promise<void> {
-  const uncaught = process.listeners("uncaughtException");
-  const unhandled = process.listeners("unhandledRejection");
-  try {
-    await action();
-  } finally {
-    for (const listener of process.listeners("uncaughtException")) {
-      if (!uncaught.includes(listener)) process.removeListener("uncaughtException", listener);
-    }
-    for (const listener of process.listeners("unhandledRejection")) {
-      if (!unhandled.includes(listener)) process.removeListener("unhandledRejection", listener);
-    }
-  }
-}
-
-function isLibrary(value: unknown): value is Library {
-  return typeof value === "object" && value !== null && "SentencePieceProcessor" in value &&
-    typeof value.SentencePieceProcessor === "function";
 }

@@ -2,8 +2,9 @@
 import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert/strict";
 import fc from "fast-check";
 import { createContentHash, createDeduplicator } from "../../src/corpus/deduplicate.ts";
-import { createDocumentFilter, type DocumentFilterOptions, nonTextShare } from "../../src/corpus/document_filter.ts";
+import { createDocumentFilter, type DocumentFilterOptions } from "../../src/corpus/document_filter.ts";
 import { languageNames, languageOfPath, normaliseLanguage } from "../../src/corpus/languages.ts";
+import { nonTextShare } from "../../src/corpus/non_text.ts";
 import { createBlockParser } from "../../src/corpus/parse.ts";
 import { readBlocks } from "../../src/corpus/read.ts";
 import { UserError } from "../../src/errors.ts";
@@ -41,11 +42,12 @@ Deno.test("filters: each has its limit, and a document at the limit stays", () =
   throws(() => createDocumentFilter({ languages: ["pyhton"] }), UserError);
 });
 
+const isOdd = (code: number) =>
+  (code < 32 && (code < 9 || code > 13)) || (code >= 127 && code < 0xa0) || code === 0xfffd ||
+  (code >= 0xe000 && code <= 0xf8ff) || (code >= 0xfdd0 && code <= 0xfdef) || (code & 0xfffe) === 0xfffe ||
+  code >= 0xf0000;
+
 Deno.test("filters: the share of characters that are no text, against a plain count", () => {
-  const isOdd = (code: number) =>
-    (code < 32 && (code < 9 || code > 13)) || (code >= 127 && code < 0xa0) || code === 0xfffd ||
-    (code >= 0xe000 && code <= 0xf8ff) || (code >= 0xfdd0 && code <= 0xfdef) || (code & 0xfffe) === 0xfffe ||
-    code >= 0xf0000;
   // Every code point but the surrogates, a block at a time.
   for (let from = 0; from < 0x110000; from += 256) {
     if (from >= 0xd800 && from < 0xe000) continue;
@@ -54,6 +56,32 @@ Deno.test("filters: the share of characters that are no text, against a plain co
     strictEqual(nonTextShare(text), codes.filter(isOdd).length / 256, from.toString(16));
   }
   strictEqual(nonTextShare(new Uint8Array(0)), 0);
+});
+
+Deno.test("filters: the share of characters that are no text, wherever the text lies in memory and whatever lies around it", () => {
+  const characters = fc.oneof(
+    { weight: 20, arbitrary: fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 90 }) },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom("\t", "\n", "\v", "\f", "\r", "\b", "\x0e", "\x1f", "\x7f", "\0", "~", " "),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom("\x80", "\x9f", "\xa0", "é", "日", "\ue000", "\ufffd", "\ufffe", "\ufdd0", "🙂"),
+    },
+    { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 3 }).map((text) => text.toWellFormed()) },
+  );
+  fc.assert(
+    fc.property(fc.array(characters, { maxLength: 12 }), fc.nat(7), fc.nat(255), (parts, before, around) => {
+      const text = encoder.encode(parts.join(""));
+      const memory = new Uint8Array(before + text.length + 8).fill(around);
+      memory.set(text, before);
+      const codes = [...parts.join("")].map((character) => character.codePointAt(0) ?? 0);
+      const share = codes.length === 0 ? 0 : codes.filter(isOdd).length / codes.length;
+      strictEqual(nonTextShare(memory.subarray(before, before + text.length)), share);
+    }),
+    { numRuns: 3000, seed: 7 },
+  );
 });
 
 Deno.test("filters: generated files are known by their names and by marks at their top", () => {

@@ -113,6 +113,39 @@ Deno.test("parquet: the wrong column, a stream and an archive are refused with w
     ok(error instanceof UserError, error.stack);
     match(error.message, message);
   }
+  // LZ4 in Hadoop's own frames, which the format has given up for LZ4_RAW.
+  const lz4 = new Uint8Array(parquetWriteBuffer({
+    codec: "LZ4",
+    compressors: { LZ4: (input) => input },
+    columnData: [{ name: "text", data: ["one", "two"], type: "STRING" }],
+  }));
+  match((await failure(collectFile("a.parquet", lz4))).message, /compressed with LZ4 \(expected .*LZ4_RAW\)\n.*again/);
+});
+
+Deno.test("parquet: without the text's column, a file none of whose rows could pass the globs is left out, any other an error", async () => {
+  const table = (name: string, ...more: string[]) =>
+    new Uint8Array(parquetWriteBuffer({
+      columnData: [name, ...more].map((name) => ({ name, data: ["x", "y"], type: "STRING" as const })),
+    }));
+  const files = { "in/a.ts": "let x = 1;", "in/m/metrics.parquet": table("step", "loss"), "in/z.ts": "let y = 2;" };
+  await withFiles(files, async (folder) => {
+    const { texts, report } = await collect([`${folder}/in`], { include: ["*.ts"] });
+    deepStrictEqual(texts, ["let x = 1;", "let y = 2;"]);
+    deepStrictEqual([report.files, report.skippedFiltered, report.skippedDamaged], [2, 1, 0]);
+    deepStrictEqual((await collect([`${folder}/in`], { exclude: ["m/"] })).texts, texts);
+    // Named by itself, or with nothing that leaves it out: an error that says what there is.
+    const told = /metrics\.parquet: no column "text".*\n.*"step", "loss";.*--json_key.*--exclude/;
+    const path = `${folder}/in/m/metrics.parquet`;
+    const cases: [string, string[]][] = [[`${folder}/in`, []], [`${folder}/in`, ["*.parquet"]], [path, ["*.ts"]]];
+    for (const [input, include] of cases) {
+      const error = await failure(collect([input], { include }));
+      ok(error instanceof UserError, error.stack);
+      match(error.message, told);
+    }
+    // With a column of paths, rows could pass.
+    await Deno.writeFile(path, table("code", "path"));
+    match((await failure(collect([`${folder}/in`], { include: ["*.ts"] }))).message, /no column "text"/);
+  });
 });
 
 Deno.test("parquet: a cut at any byte is an error, a damaged row group is left out by option", async () => {

@@ -1,5 +1,6 @@
 /** Reading on from any place gives what was left, and the same counts, as a reading that went through. */
 import { deepStrictEqual, ok } from "node:assert/strict";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { createBlockParser } from "../../src/corpus/parse.ts";
 import type { ReadCursor } from "../../src/corpus/place.ts";
 import { createCorpusGate, readBlocks } from "../../src/corpus/read.ts";
@@ -16,7 +17,7 @@ interface Step {
   texts: string[];
 }
 
-/** Reads to the end; a step for every block, with the texts of all documents up to it. */
+/** Reads to the end; a step for every block, with path, language and text of all documents up to it. */
 async function readOn(
   paths: string[],
   from: Step | null,
@@ -32,7 +33,8 @@ async function readOn(
     const parsed = parse(block);
     gate.count(parsed);
     for (const { text, ...document } of parsed.documents) {
-      if (gate.admit({ ...document, textBytes: text.length })) texts.push(new TextDecoder().decode(text));
+      if (!gate.admit({ ...document, textBytes: text.length })) continue;
+      texts.push(`${document.path} ${document.language} ${new TextDecoder().decode(text)}`);
     }
     steps.push({ cursor: cursor(), reading: copyReport(report), gate: copyReport(counts), texts: [...texts] });
   }
@@ -88,6 +90,44 @@ Deno.test("a place in the middle of what a decompressor gives at a time is found
       const cursor = { ...first.cursor, stream: 0, offset, line: i + 2 };
       const rest = await readOn(paths, { ...first, cursor, texts: [] });
       deepStrictEqual(rest.texts, texts.slice(i + 1));
+    }
+  }));
+
+/** A table of three row groups, the first of 2.5 MB of text and so of several blocks; some rows have no text, or no path. */
+function table(name: string): Uint8Array {
+  const sizes = Array.from({ length: 60 }, (_, i) => i < 25 ? 100_000 : i);
+  const text = sizes.map((size, i) => i % 7 === 3 ? null : `${name} ${i} é${"x".repeat(size)}`);
+  return new Uint8Array(parquetWriteBuffer({
+    rowGroupSize: 25,
+    columnData: [
+      { name: "text", data: text, type: "STRING" },
+      { name: "path", data: text.map((_, i) => i % 5 === 4 ? null : `src/f${i}.py`), type: "STRING" },
+    ],
+  }));
+}
+
+Deno.test("a reading goes on in the middle of a table and of a row group", () =>
+  withFiles({ "in/a.parquet": table("a"), "in/b.py": "two\n", "in/c.parquet": table("c") }, async (folder) => {
+    const whole = await readOn([`${folder}/in`], null);
+    const rows = whole.steps.map(({ cursor }) => cursor.offset);
+    deepStrictEqual(rows, [13, 25, 50, 60, 1, 13, 25, 50, 60]);
+    deepStrictEqual([whole.texts.length, whole.report.files, whole.report.uncheckedRowGroups], [103, 3, 6]);
+    for (const step of whole.steps) {
+      const { texts, report } = await readOn([`${folder}/in`], step);
+      deepStrictEqual(texts, whole.texts);
+      deepStrictEqual(report, whole.report);
+    }
+    // Where blocks were cut at other rows: the place is within one.
+    const texts = (await readOn([`${folder}/in/a.parquet`], null)).texts;
+    const [first] = (await readOn([`${folder}/in/a.parquet`], null)).steps;
+    for (let row = 1; row < 60; row++) {
+      const rest = await readOn([`${folder}/in/a.parquet`], {
+        ...first,
+        cursor: { ...first.cursor, offset: row },
+        texts: [],
+      });
+      const before = Array.from({ length: row }, (_, i) => i).filter((i) => i % 7 !== 3).length;
+      deepStrictEqual(rest.texts, texts.slice(before), `row ${row}`);
     }
   }));
 

@@ -82,6 +82,7 @@ Deno.test("containers nested without end are refused", async () => {
 Deno.test("standard input is told by its first bytes", async () => {
   const jsonl = '{"text": "one"}\n{"text": "two"}\n';
   const tar = tarOf({ name: "x.py", data: "in tar" });
+  const zip = zipOf([{ name: "x.py", data: "in zip" }, { name: "y.jsonl", data: jsonl }]);
   const cases: [Uint8Array, string[]][] = [
     [bytes(jsonl), ["one", "two"]],
     [gzip(jsonl), ["one", "two"]],
@@ -89,6 +90,8 @@ Deno.test("standard input is told by its first bytes", async () => {
     [tar, ["in tar"]],
     [gzip(tar), ["in tar"]],
     [zstd(tar), ["in tar"]],
+    [zip, ["in zip", "one", "two"]],
+    [gzip(zip), ["in zip", "one", "two"]],
     [bytes("{ just text }"), ["{ just text }"]],
   ];
   for (const [input, texts] of cases) {
@@ -97,8 +100,16 @@ Deno.test("standard input is told by its first bytes", async () => {
     strictEqual(result.report.totalBytes, null);
     strictEqual(result.report.bytesRead, input.length);
   }
-  const zip = zipOf([{ name: "a", data: "b" }]);
-  match((await failure(collect(["-"], { stdin: streamOf(zip) }))).message, /cannot be read from standard input/);
+});
+
+Deno.test("a zip archive from standard input is held in memory, and refused where it is larger than a document may be", async () => {
+  const zip = zipOf([{ name: "a.py", data: "x".repeat(5000), stored: true }, { name: "b.py", data: "two" }]);
+  const read = (maxDocumentBytes: number) => collect(["-"], { stdin: streamOf(zip, 100), maxDocumentBytes });
+  const { paths } = await read(zip.length);
+  deepStrictEqual(paths, ["-/a.py", "-/b.py"]);
+  const error = await failure(read(zip.length - 1));
+  ok(error instanceof UserError);
+  match(error.message, /^-: more than 5\d\d\d bytes.*zip archive of at most that size.*\n.*path instead of -/);
 });
 
 Deno.test("a file named by itself is read whatever its name; one that cannot be is an error", async () => {

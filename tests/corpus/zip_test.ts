@@ -1,6 +1,9 @@
+import { crc32, deflateRawSync } from "node:zlib";
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
+import { createInflater } from "../../src/corpus/inflate.ts";
+import { readZip } from "../../src/corpus/zip.ts";
 import { FormatError } from "../../src/errors.ts";
-import { bitFlips, bytes, collectFile, failure, rightOrError, truncations, zipOf } from "./support.ts";
+import { bitFlips, bytes, collectFile, decoder, failure, rightOrError, truncations, zipOf } from "./support.ts";
 
 const source = "def f(x): return x + 1\n".repeat(9);
 const plain = zipOf([{ name: "a.py", data: source }, { name: "lib/b.cpp", data: "int main() {}", stored: true }]);
@@ -44,6 +47,63 @@ Deno.test("zip: encryption, lies about size, CRC or count, and unknown methods a
     const error = await failure(collectFile("a.zip", archive));
     ok(error instanceof FormatError, error.stack);
     match(error.message, message);
+  }
+});
+
+/** The members' contents of an archive in memory, and where its members fail, the place; through the handles or through streams. */
+async function contentsOf(archive: Uint8Array, sync: boolean): Promise<string[]> {
+  const source = {
+    size: archive.length,
+    readAt: (offset: number, length: number) => Promise.resolve(archive.subarray(offset, offset + length)),
+  };
+  const found: string[] = [];
+  try {
+    for await (const member of readZip(source, "a.zip", sync ? undefined : () => null)) {
+      const chunks: Uint8Array[] = [];
+      try {
+        for await (const chunk of member.contents()) chunks.push(chunk.slice());
+        found.push(decoder.decode(bytes(...chunks)));
+      } catch (error) {
+        ok(error instanceof FormatError, `${error}`);
+        found.push(`error in ${member.name}`);
+      }
+    }
+  } catch (error) {
+    ok(error instanceof FormatError, `${error}`);
+    found.push("error");
+  }
+  return found;
+}
+
+Deno.test("zip: where the runtime's streams cannot be driven synchronously the result is the same", async () => {
+  ok(createInflater("raw") !== null);
+  const large = `${source.repeat(20_000)}end`;
+  const good = [
+    plain,
+    zipOf([{ name: "large.py", data: large }, { name: "empty", data: "" }, { name: "b", data: source }]),
+  ];
+  const expected = [texts, [large, "", source]];
+  for (const sync of [true, false]) {
+    deepStrictEqual(await Promise.all(good.map((archive) => contentsOf(archive, sync))), expected);
+  }
+  // Compressed data that stops before its end, and bytes behind its end, in a member that says so.
+  const packed = new Uint8Array(deflateRawSync(source));
+  const packedAs = (data: Uint8Array) =>
+    zipOf([{ name: "a.py", data, stored: true, method: 8, declaredSize: source.length, crc: crc32(source) }]);
+  deepStrictEqual(await contentsOf(packedAs(packed), true), [source]);
+  const bad = [
+    packedAs(packed.subarray(0, -1)),
+    packedAs(packed.subarray(0, 5)),
+    packedAs(bytes(packed, "x")),
+    packedAs(bytes(packed, new Uint8Array(300_000))),
+    packedAs(new Uint8Array(0)),
+    packedAs(bytes([7], packed)),
+  ];
+  for (const archive of bad) {
+    for (const sync of [true, false]) deepStrictEqual(await contentsOf(archive, sync), ["error in a.py"]);
+  }
+  for (const archive of [...bitFlips(plain)].filter((_, bit) => bit % 7 === 0)) {
+    deepStrictEqual(await contentsOf(archive, false), await contentsOf(archive, true));
   }
 });
 

@@ -1,5 +1,6 @@
 /** A small corpus in several forms, the same every time, and a tokenizer learned from it. */
 import { gzipSync } from "node:zlib";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { readCorpus } from "../../src/corpus/read.ts";
 import { trainBpe } from "../../src/tokenizer/train.ts";
 
@@ -26,6 +27,28 @@ export async function makeCorpus(folder: string): Promise<string[]> {
   Deno.writeTextFileSync(`${folder}/plain.jsonl`, lines(1000, 1500));
   Deno.writeFileSync(`${folder}/packed.jsonl.gz`, gzipSync(lines(5000, 250)));
   return [`${folder}/code`, `${folder}/plain.jsonl`, `${folder}/packed.jsonl.gz`];
+}
+
+/** A folder of two tables and a file between them; the tables' first row groups are of 3 MB, several blocks. @returns its path */
+export async function makeTables(folder: string): Promise<string> {
+  await Deno.mkdir(folder);
+  const table = (from: number): Uint8Array => {
+    // Every ninth row has no text, every fourth no path.
+    const text = Array.from(
+      { length: 90 },
+      (_, i) => i % 9 === 8 ? null : documentText(from + i).repeat(i < 40 ? 300 : 1),
+    );
+    const path = text.map((_, i) => i % 4 === 3 ? null : `src/f${i}.py`);
+    const columnData = [
+      { name: "text", data: text, type: "STRING" as const },
+      { name: "path", data: path, type: "STRING" as const },
+    ];
+    return new Uint8Array(parquetWriteBuffer({ columnData, rowGroupSize: 40 }));
+  };
+  Deno.writeFileSync(`${folder}/a.parquet`, table(0));
+  Deno.writeTextFileSync(`${folder}/b.py`, documentText(500));
+  Deno.writeFileSync(`${folder}/c.parquet`, table(1000));
+  return folder;
 }
 
 /** Learns 300 tokens and saves them. @returns the folder */

@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { engineFlags } from "../../src/device/cpu/engine.ts";
+import { loadTokenizer } from "../../src/tokenizer/load.ts";
 import { buildPortable } from "../../tasks/compile_portable.ts";
 
 interface Outcome {
@@ -75,6 +76,21 @@ Deno.test("the portable file goes the whole way from source code to generated te
     await t.step("tokenizer encode and decode give text back", async () => {
       const ids = await succeed(folder, ["tokenizer", "encode", "--tokenizer", "gpt2"], "for item in items:\n");
       assert.equal(await succeed(folder, ["tokenizer", "decode", "--tokenizer", "gpt2"], ids), "for item in items:\n");
+    });
+
+    await t.step("a sentencepiece model gives the ids that it gives in the checkout, and the text back", async () => {
+      const models = new URL("../tokenizer/spm/", import.meta.url).pathname;
+      const text = "def add(items):\n    return [é, 🙂]  # two  spaces\n";
+      for (const model of ["code_bpe.model", "code_unigram.model"]) {
+        await Deno.copyFile(models + model, `${folder}/work/${model}`);
+        const tokenizer = await loadTokenizer(models + model);
+        const expected = [...tokenizer.encode(new TextEncoder().encode(text))];
+        const ids = await succeed(folder, ["tokenizer", "encode", "--tokenizer", model], text);
+        assert.deepEqual(ids.trim().split(" ").map(Number), expected);
+        const decoded = await succeed(folder, ["tokenizer", "decode", "--tokenizer", model], ids);
+        assert.equal(decoded, decoder.decode(tokenizer.decode(Uint32Array.from(expected))));
+        if (model === "code_bpe.model") assert.equal(decoded, text);
+      }
     });
 
     await t.step("data writes token files", async () => {

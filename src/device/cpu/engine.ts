@@ -5,8 +5,9 @@
  *
  * - `--experimental-wasm-revectorize` fuses. Every element is computed as before: the same bits.
  * - `--no-wasm-bounds-checks` leaves the checks out, for every module of the process. V8 reserves all 4 GiB that a 32-bit address
- *   reaches for a memory that declares no smaller maximum, as those of this project's kernels: a wrong address ends the process (an
- *   offset may pass the end by its own few bytes). sentencepiece-js declares 2 GiB: what is wrong there could reach other memory.
+ *   reaches for a memory that declares no smaller maximum: a wrong address ends the process (an offset may pass the end by its own few
+ *   bytes). This project's kernels declare none; sentencepiece-js declares 2 GiB, which is changed before it is instantiated
+ *   (src/tokenizer/sentencepiece_library.ts).
  *
  * Whoever starts the program gives them in `DENO_V8_FLAGS` (tasks/v8_flags.ts, the portable file), where the kernels see them, or built
  * in (the compiled executable). Without them everything works, in about twice the time. In tasks and the portable file

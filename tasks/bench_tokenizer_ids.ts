@@ -3,7 +3,7 @@
  * strings; for GPT-2's vocabulary and one that is learned from the documents, cut by every pattern. Both engines must agree.
  */
 
-import { Tokenizer as Reference } from "tokenizers";
+import { Tokenizer as Reference } from "../tests/tokenizer/hugging_face.ts";
 import { createByteLevelTokenizer } from "../src/tokenizer/byte_level.ts";
 import { createEncoder } from "../src/tokenizer/encoder.ts";
 import { gpt2Vocabulary } from "../src/tokenizer/gpt2.ts";

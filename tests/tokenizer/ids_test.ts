@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { Tokenizer as Reference } from "tokenizers";
+import type { Tokenizer as Reference } from "./hugging_face.ts";
 import { loadTokenizer } from "../../src/tokenizer/load.ts";
 import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { assert } from "../assert.ts";

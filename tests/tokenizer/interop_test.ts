@@ -1,7 +1,7 @@
 /** Vocabularies trained here, read by Hugging Face's two libraries, and theirs read here: the same ids on real code. */
 
 import { Tokenizer as ScriptTokenizer } from "@huggingface/tokenizers";
-import { Tokenizer as RustTokenizer } from "tokenizers";
+import { Tokenizer as RustTokenizer } from "./hugging_face.ts";
 import { loadTokenizer } from "../../src/tokenizer/load.ts";
 import { PATTERN_NAMES } from "../../src/tokenizer/patterns.ts";
 import { trainBpe } from "../../src/tokenizer/train.ts";

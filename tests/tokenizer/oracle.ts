@@ -1,6 +1,6 @@
 /** Hugging Face's tokenizers as the reference for ids. Only tests use it. */
 
-import { Tokenizer as Reference } from "tokenizers";
+import { Tokenizer as Reference } from "./hugging_face.ts";
 import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { parseTokenizerJson } from "../../src/tokenizer/tokenizer_json.ts";
 import { trainBpe } from "../../src/tokenizer/train.ts";

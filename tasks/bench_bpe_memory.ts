@@ -2,13 +2,20 @@
  * Trains a vocabulary on a stream that is many times as long as the corpus at hand, and prints how memory goes along: the
  * corpus again and again, each time with other words. In every repetition a third of the words, chosen by their first
  * letter, have their other letters exchanged by a permutation of its own; so new pieces keep coming, as in a real corpus.
- *
- *     deno task bench:bpe-memory --input corpus.jsonl [--gigabytes 10] [--max_memory 384] [--vocab_size 30000] [--json]
  */
 
-import { parseArgs } from "node:util";
+import { optionTable, type OptionValues } from "../src/cli/options.ts";
 import { readCorpus } from "../src/corpus/read.ts";
 import { trainBpe } from "../src/tokenizer/train.ts";
+import { runBench } from "./bench_options.ts";
+
+const options = optionTable({
+  input: { type: "list", required: true, placeholder: "PATH", help: "The corpus" },
+  gigabytes: { type: "number", default: 10, above: 0, help: "Text to read, the corpus again and again" },
+  max_memory: { type: "integer", default: 384, min: 1, help: "Memory for the tables in MiB" },
+  vocab_size: { type: "integer", default: 30000, min: 257, help: "Size of the vocabulary" },
+  json: { type: "boolean", default: false, help: "Print the results as JSON" },
+});
 
 interface Point {
   readonly gigabytes: number;
@@ -65,25 +72,15 @@ async function peakMemory(): Promise<number> {
   return Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      input: { type: "string", multiple: true, default: [] },
-      gigabytes: { type: "string", default: "10" },
-      max_memory: { type: "string", default: "384" },
-      vocab_size: { type: "string", default: "30000" },
-      json: { type: "boolean", default: false },
-    },
-  });
-  const bytes = Number(values.gigabytes) * 1e9;
+async function run(values: OptionValues<typeof options>): Promise<boolean> {
+  const bytes = values.gigabytes * 1e9;
   const started = performance.now();
   const points: Point[] = [];
   const megabytes = (size: number) => `${(size / 1e6).toFixed(0)} MB`;
   const tell = (line: string) => values.json || console.log(line);
   const training = await trainBpe(repeated(values.input, bytes), {
-    vocabSize: Number(values.vocab_size),
-    maxMemory: Number(values.max_memory) * 2 ** 20,
+    vocabSize: values.vocab_size,
+    maxMemory: values.max_memory * 2 ** 20,
     onProgress(progress) {
       if (progress.phase !== "count" || progress.bytes < (points.length + 1) * bytes / 10) return;
       points.push({
@@ -105,12 +102,22 @@ async function main(): Promise<void> {
     peakBytes: await peakMemory(),
     seconds: (performance.now() - started) / 1000,
   };
-  if (values.json) return console.log(JSON.stringify(result));
-  tell(`counting tables: at most ${megabytes(countingMemory)} of ${megabytes(Number(values.max_memory) * 2 ** 20)}`);
+  if (values.json) console.log(JSON.stringify(result));
+  tell(`counting tables: at most ${megabytes(countingMemory)} of ${megabytes(values.max_memory * 2 ** 20)}`);
   tell(
     `forgotten: ${forgotten.pieces} pieces, up to ${forgotten.highestCount} times each, ${forgotten.occurrences} in all`,
   );
   tell(`learnt ${merges} merges from ${distinctPieces} pieces; highest resident memory ${megabytes(result.peakBytes)}`);
+  return true;
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  await runBench({
+    command: "deno task bench:bpe-memory",
+    description:
+      "Trains a vocabulary on the corpus, repeated with changes until there is so much text, and prints how memory goes along.",
+    options,
+    example: "--input corpus.jsonl --gigabytes 2",
+    run,
+  });
+}

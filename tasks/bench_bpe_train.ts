@@ -2,17 +2,34 @@
  * Trains a byte-level BPE vocabulary with codekiln and with Hugging Face's tokenizers (npm:tokenizers, Rust), each in a
  * process of its own, one after the other, and compares: time, peak memory, and the merges in their order.
  *
- *     deno task bench:bpe-train --input corpus.jsonl [--bytes 100000000] [--workers 1,2] [--rounds 1] [--json]
- *
  * The other trainer has no options: it makes up to 30,000 tokens without special ones, merges whatever occurs, and reads
  * a text file line by line, so codekiln gets the same lines here, each as a document. It runs on one thread.
  */
 
-import { parseArgs } from "node:util";
-import { BPE, byteLevelPreTokenizer, Tokenizer as Reference } from "tokenizers";
+import { optionTable, type OptionValues } from "../src/cli/options.ts";
 import { readCorpus } from "../src/corpus/read.ts";
+import { UserError } from "../src/errors.ts";
 import { trainBpe } from "../src/tokenizer/train.ts";
+import { runBench } from "./bench_options.ts";
 import { runDeno } from "./deno_command.ts";
+
+const options = optionTable({
+  input: { type: "list", required: true, placeholder: "PATH", help: "The corpus" },
+  bytes: { type: "integer", default: 100_000_000, min: 1, help: "Text to train on, at most" },
+  workers: {
+    type: "string",
+    default: [...new Set([1, navigator.hardwareConcurrency])].join(","),
+    placeholder: "N,N",
+    help: "Numbers of counting threads, each a run of its own",
+  },
+  rounds: { type: "integer", default: 1, min: 1, help: "Turns of each; the best time counts" },
+  json: { type: "boolean", default: false, help: "Print the results as JSON" },
+  side: {
+    type: "string",
+    placeholder: "SIDE",
+    help: "Train on a text file in this process: reference, or a number of threads",
+  },
+});
 
 interface Side {
   readonly name: string;
@@ -77,7 +94,9 @@ async function train(kind: string, text: string): Promise<Run> {
   let seconds: number;
   let merges: readonly string[];
   if (kind === "reference") {
-    const reference = new Reference(BPE.empty());
+    const { BPE, byteLevelPreTokenizer, Tokenizer } = await import("../tests/tokenizer/hugging_face.ts");
+    started = performance.now();
+    const reference = new Tokenizer(BPE.empty());
     reference.setPreTokenizer(byteLevelPreTokenizer(false));
     reference.train([text]);
     seconds = (performance.now() - started) / 1000;
@@ -150,29 +169,35 @@ function table(sides: readonly Side[], bytes: number): string {
   return [`${(bytes / 1e6).toFixed(1)} MB of text`, head, ...lines].join("\n");
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      input: { type: "string", multiple: true, default: [] },
-      bytes: { type: "string", default: "100000000" },
-      workers: { type: "string", default: [...new Set([1, navigator.hardwareConcurrency])].join(",") },
-      rounds: { type: "string", default: "1" },
-      json: { type: "boolean", default: false },
-      side: { type: "string" },
-    },
-  });
-  if (values.side !== undefined) return console.log(JSON.stringify(await train(values.side, values.input[0])));
+async function run(values: OptionValues<typeof options>): Promise<boolean> {
+  if (values.side !== null) {
+    console.log(JSON.stringify(await train(values.side, values.input[0])));
+    return true;
+  }
+  const workers = values.workers?.split(",") ?? [];
+  if (!workers.every((count) => /^[1-9]\d*$/.test(count))) {
+    throw new UserError(`"${values.workers}"`, { where: "--workers", expected: "whole numbers from 1, as in 1,2" });
+  }
   const folder = await Deno.makeTempDir({ prefix: "codekiln-bench-" });
   try {
     const text = `${folder}/corpus.txt`;
-    const bytes = await writeText(values.input, Number(values.bytes), text);
-    const sides = await compare(text, values.workers.split(","), Number(values.rounds));
+    const bytes = await writeText(values.input, values.bytes, text);
+    const sides = await compare(text, workers, values.rounds);
     console.log(values.json ? JSON.stringify({ bytes, sides }) : table(sides, bytes));
-    if (sides.some(({ differsAt }) => differsAt !== null)) Deno.exitCode = 1;
+    return sides.every(({ differsAt }) => differsAt === null);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  await runBench({
+    command: "deno task bench:bpe-train",
+    description:
+      "Trains a vocabulary with codekiln and with npm:tokenizers, one after the other, and compares time, memory and merges. " +
+      "Ends with exit code 1 where any merge differs.",
+    options,
+    example: "--input corpus.jsonl --workers 1,2",
+    run,
+  });
+}

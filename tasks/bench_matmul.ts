@@ -1,16 +1,22 @@
 /**
  * Measures matrix products on the WebGPU adapter at hand: billions of floating-point operations a second by shape, layout and
  * kernel, and the share of time a first use takes for compiling.
- *
- *     deno run -A tasks/bench_matmul.ts [--family software|gpu] [--ms 600] [M N K]
  */
-import { parseArgs } from "node:util";
+import { optionTable, type OptionValues } from "../src/cli/options.ts";
 import { adapterName, adapterTraits, requestAdapter, requestDevice } from "../src/device/webgpu/adapter.ts";
 import type { AdapterTraits, Dispatch } from "../src/device/webgpu/kernel.ts";
 import { matmul } from "../src/device/webgpu/matmul.ts";
 import { chooseVariant, type Variant } from "../src/device/webgpu/matmul_variant.ts";
 import type { Matmul } from "../src/program/op.ts";
 import { alignUp, elementCount, persistent, type Tensor } from "../src/program/tensor.ts";
+import { UserError } from "../src/errors.ts";
+import { runBench } from "./bench_options.ts";
+
+const options = optionTable({
+  family: { type: "enum", values: ["software", "gpu"], help: "Kernels to take; default: what the adapter is" },
+  ms: { type: "number", default: 600, above: 0, help: "How long to measure each product, in milliseconds" },
+  shape: { type: "list", placeholder: "M N K", help: "Rows, columns and inner size of one product; default: several" },
+});
 
 /** Rows, columns and inner sizes: a small model's layers and head, decoding, a long sum, a large square. */
 const SHAPES: readonly (readonly [m: number, n: number, k: number])[] = [
@@ -111,22 +117,26 @@ function describeVariant(variant: Variant): string {
   }
 }
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
-    options: { family: { type: "string" }, ms: { type: "string", default: "600" } },
-    allowPositionals: true,
-  });
+/** The shapes that the option names. @throws UserError where it is not three sizes */
+function shapesOf(words: readonly string[]): typeof SHAPES {
+  if (words.length === 0) return SHAPES;
+  const [m, n, k, ...more] = words.map(Number);
+  if (![m, n, k].every((size) => Number.isSafeInteger(size) && size > 0) || more.length > 0) {
+    throw new UserError(`"${words.join(" ")}"`, { where: "--shape", expected: "three sizes, as in 2048 384 128" });
+  }
+  return [[m, n, k]];
+}
+
+async function run(values: OptionValues<typeof options>): Promise<boolean> {
+  const shapes = shapesOf(values.shape);
   const adapter = await requestAdapter();
   const device = await requestDevice(adapter);
   device.addEventListener("uncapturederror", (event) => {
     throw new Error((event as GPUUncapturedErrorEvent).error.message);
   });
   const own = adapterTraits(adapter, device);
-  const traits = { ...own, software: values.family === undefined ? own.software : values.family === "software" };
-  const bench: Bench = { device, traits, milliseconds: Number(values.ms) };
-  const [m, n, k] = positionals.map(Number);
-  const shapes = positionals.length === 3 ? [[m, n, k] as const] : SHAPES;
+  const traits = { ...own, software: values.family === null ? own.software : values.family === "software" };
+  const bench: Bench = { device, traits, milliseconds: values.ms };
   console.log(`${adapterName(adapter)}${own.software ? " (software)" : ""}`);
   console.log(
     "M × N × K".padEnd(20),
@@ -161,6 +171,16 @@ async function main(): Promise<void> {
     }
   }
   device.destroy();
+  return true;
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) {
+  await runBench({
+    command: "deno run -A tasks/bench_matmul.ts",
+    description:
+      "Measures matrix products on the WebGPU adapter at hand: billions of operations a second by shape, layout and kernel.",
+    options,
+    example: "--shape 2048 384 128",
+    run,
+  });
+}

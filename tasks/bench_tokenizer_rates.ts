@@ -4,14 +4,13 @@
  * takes them about as long.
  */
 
-import { get_encoding as getEncoding } from "tiktoken";
-import { Tokenizer as Reference } from "tokenizers";
 import { createEncoder, type EncoderTables, type EngineName } from "../src/tokenizer/encoder.ts";
 import { gpt2Vocabulary } from "../src/tokenizer/gpt2.ts";
 import { loadTokenizer } from "../src/tokenizer/load.ts";
 import { byteIds } from "../src/tokenizer/vocabulary.ts";
 import { isThreadFor, threadName } from "../src/thread.ts";
 import { longPieces } from "../tests/tokenizer/hostile.ts";
+import { requirePackage } from "./packages.ts";
 
 export interface Measurement {
   readonly name: string;
@@ -57,7 +56,7 @@ export async function measureAll(
   const contestants = [
     ...engines.flatMap((engine) => [1, 2].map((workers) => workersOf(engine, workers))),
     ...await tiktokenNode(note),
-    tiktoken(),
+    await tiktoken(),
     await tokenizers(),
   ];
   const rates = contestants.map((): number[] => []);
@@ -174,10 +173,18 @@ function work(): void {
   scope.postMessage(null);
 }
 
+interface StringEncoder {
+  encode(text: string): ArrayLike<number>;
+}
+
+interface OrdinaryEncoder {
+  encode_ordinary(text: string): Uint32Array;
+}
+
 /** A native addon, which not every machine has: the fastest of the others where it runs. */
 async function tiktokenNode(note: (line: string) => void): Promise<Contestant[]> {
   try {
-    const { default: library } = await import("tiktoken-node");
+    const library = await requirePackage("tiktoken-node") as { getEncoding(name: string): StringEncoder };
     const encoding = library.getEncoding("gpt2");
     return [contestantOnStrings("npm:tiktoken-node", 1 / 20, (text) => encoding.encode(text))];
   } catch (error) {
@@ -186,15 +193,17 @@ async function tiktokenNode(note: (line: string) => void): Promise<Contestant[]>
   }
 }
 
-function tiktoken(): Contestant {
-  const encoding = getEncoding("gpt2");
+async function tiktoken(): Promise<Contestant> {
+  const library = await requirePackage("tiktoken") as { get_encoding(name: string): OrdinaryEncoder };
+  const encoding = library.get_encoding("gpt2");
   return contestantOnStrings("npm:tiktoken", 1 / 20, (text) => encoding.encode_ordinary(text));
 }
 
 async function tokenizers(): Promise<Contestant> {
   const directory = await Deno.makeTempDir();
   await (await loadTokenizer("gpt2")).save(directory);
-  const reference = Reference.fromString(await Deno.readTextFile(`${directory}/tokenizer.json`));
+  const { Tokenizer } = await import("../tests/tokenizer/hugging_face.ts");
+  const reference = Tokenizer.fromString(await Deno.readTextFile(`${directory}/tokenizer.json`));
   await Deno.remove(directory, { recursive: true });
   return contestantOnStrings("npm:tokenizers", 1 / 50, async (text) => {
     (await reference.encode(text, null, { addSpecialTokens: false })).getIds();

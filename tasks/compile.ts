@@ -10,7 +10,7 @@ import { fromRoot, runDeno } from "./deno_command.ts";
 
 /**
  * The arguments of `deno compile`. Only packages that the program imports are embedded; without that flag all of
- * deno.json's would be, the quickstart's and the tests' too: 100 MB more.
+ * deno.json's would be, the compiler of the kernels and the tests' too: 100 MB more.
  */
 export function compileArguments(output: string): string[] {
   const flags = ["--frozen", "--no-check", "--exclude-unused-npm", "--allow-all"];

@@ -1,13 +1,10 @@
 /**
- * The corpus of the quickstart: Python and C++ source inside npm packages, whose versions deno.json pins and deno.lock
- * checks. Deno fetches them into its cache, and they are read there; nothing of them is copied into the project.
+ * The corpus of the quickstart: Python and C++ source inside npm packages (packages.json pins their versions, packages.lock
+ * their checksums). It is read where Deno's cache holds it; nothing of it is copied into the project.
  */
 
-import project from "../deno.json" with { type: "json" };
 import type { QuickstartCorpus } from "../src/cli/command.ts";
-import { runDeno } from "./deno_command.ts";
-
-type PackageName = "pyodide" | "node-gyp" | "re2" | "node-addon-api" | "nan";
+import { nameAndVersion, packageFolders, type PackageName } from "./packages.ts";
 
 interface Source {
   readonly package: PackageName;
@@ -30,30 +27,11 @@ const exclude = ["**/encodings/**", "**/pydoc_data/**", "**/unicode_*"];
 
 /** Fetches the packages where they are not in Deno's cache yet, and finds them. */
 export async function quickstartCorpus(): Promise<QuickstartCorpus> {
-  const input: string[] = [];
-  const names: string[] = [];
-  await runDeno(["cache", "--quiet", ...sources.map((source) => specifier(source.package))]);
-  for (const source of sources) {
-    const folder = await packageFolder(specifier(source.package));
-    input.push(source.path === "" ? folder : `${folder}/${source.path}`);
-    names.push(`${source.what} (npm ${specifier(source.package).slice("npm:".length)})`);
-  }
-  return { input, include, exclude, sources: names };
-}
-
-function specifier(name: PackageName): string {
-  return project.imports[name];
-}
-
-/** Where Deno's cache holds a package. */
-async function packageFolder(npmSpecifier: string): Promise<string> {
-  const info: unknown = JSON.parse(await runDeno(["info", "--json", npmSpecifier]));
-  const packages = member(info, "npmPackages");
-  const folder = member(member(packages, npmSpecifier.slice("npm:".length)), "localPath");
-  if (typeof folder !== "string") throw new Error(`deno info does not say where ${npmSpecifier} is`);
-  return folder;
-}
-
-function member(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+  const folders = await packageFolders(sources.map((source) => source.package));
+  return {
+    input: sources.map(({ path }, i) => path === "" ? folders[i] : `${folders[i]}/${path}`),
+    include,
+    exclude,
+    sources: sources.map((source) => `${source.what} (npm ${nameAndVersion(source.package)})`),
+  };
 }

@@ -60,6 +60,10 @@ function importsOf(text: string): string[] {
   return [...statements, ...dynamic].map((match) => match[1] ?? match[2]);
 }
 
+async function readImports(path: string): Promise<Record<string, string>> {
+  return JSON.parse(await Deno.readTextFile(new URL(path, root))).imports;
+}
+
 Deno.test("every room imports only the rooms before it", async () => {
   const wrong: string[] = [];
   for await (const { path, text } of sourceFiles("src", /\.ts$/)) {
@@ -80,20 +84,28 @@ Deno.test("every room imports only the rooms before it", async () => {
 });
 
 Deno.test("imports from outside are node's own or pinned to one version in deno.json", async () => {
-  const project: { imports: Record<string, string> } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
-  for (const [name, target] of Object.entries(project.imports)) {
+  const [project, packages] = await Promise.all(["deno.json", "tasks/packages.json"].map(readImports));
+  for (const [name, target] of [...Object.entries(project), ...Object.entries(packages)]) {
     assert.match(target, /^npm:(@[\w-]+\/)?[\w.-]+@\d+\.\d+\.\d+(\/.+)?$/, `${name} is not pinned`);
   }
   const wrong: string[] = [];
   for (const folder of ["src", "tasks", "tests"]) {
     for await (const { path, text } of sourceFiles(folder, /\.ts$/)) {
       for (const specifier of importsOf(text)) {
-        const known = /^\.|^node:/.test(specifier) || Object.hasOwn(project.imports, specifier);
+        const known = /^\.|^node:/.test(specifier) || Object.hasOwn(project, specifier);
         if (!known) wrong.push(`${path} imports ${specifier}`);
       }
     }
   }
   assert.deepEqual(wrong, []);
+});
+
+Deno.test("what deno task fetches is what deno.json names and that needs, and no package that is fetched on demand", async () => {
+  const lock: { npm: Record<string, unknown> } = JSON.parse(await Deno.readTextFile(new URL("deno.lock", root)));
+  const locked = Object.keys(lock.npm).map((name) => name.replace(/(?<=.)@.*/, ""));
+  assert.ok(locked.includes("assemblyscript"));
+  const onDemand = Object.keys(await readImports("tasks/packages.json"));
+  assert.deepEqual(locked.filter((name) => onDemand.includes(name)), []);
 });
 
 Deno.test("no file of code has grown too long", async () => {

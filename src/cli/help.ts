@@ -31,20 +31,25 @@ export function commandHelp(command: Command): string {
     "",
     ...wrap(`Usage: codekiln ${command.name} ${required.join("")}[OPTIONS]`, helpWidth),
   ];
-  const table: OptionTable = { ...command.options, ...commonOptions };
+  lines.push(...optionList(command.options), "", "Examples:");
+  for (const example of command.examples) {
+    lines.push(...wrap(`# ${example.what}`, helpWidth - 2).map((line) => `  ${line}`));
+    lines.push(...wrapCommand(`codekiln ${example.command}`).map((line) => `  ${line}`));
+  }
+  return lines.join("\n") + "\n";
+}
+
+/** A table's options and those that every command has, under their headings: the lines of a help text. */
+export function optionList(options: OptionTable): string[] {
+  const table: OptionTable = { ...options, ...commonOptions };
+  const lines: string[] = [];
   for (const group of optionGroups(table)) {
     lines.push("", `${group}:`);
     for (const [name, spec] of Object.entries(table)) {
       if ((spec.group ?? "Options") === group) lines.push(row(optionName(name, spec), optionHelp(spec)));
     }
   }
-  lines.push(row("--help", "Show this text"));
-  lines.push("", "Examples:");
-  for (const example of command.examples) {
-    lines.push(...wrap(`# ${example.what}`, helpWidth - 2).map((line) => `  ${line}`));
-    lines.push(...wrapCommand(`codekiln ${example.command}`).map((line) => `  ${line}`));
-  }
-  return lines.join("\n") + "\n";
+  return [...lines, row("--help", "Show this text")];
 }
 
 /** The options of a command as a Markdown list, for the README's reference. */

@@ -119,7 +119,8 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
   return error === signal.reason || (error instanceof Error && error.name === "AbortError");
 }
 
-function reportError(error: unknown, debug: boolean): void {
+/** Tells what went wrong on stderr: in a line with its hint, or with stack traces. */
+export function reportError(error: unknown, debug: boolean): void {
   if (debug && error instanceof Error) {
     noteStderr(`error: ${error.message}\n${error.stack ?? ""}`);
     for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {

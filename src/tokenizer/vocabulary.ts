@@ -41,7 +41,8 @@ export function byteIds(vocabulary: Vocabulary, where: string): Int32Array {
     throw new FormatError(`the vocabulary has no token for ${missing} of the 256 bytes`, {
       where,
       expected: "a byte-level vocabulary with the whole byte alphabet",
-      hint: "train it with the ByteLevel alphabet as initial alphabet, or with `codekiln tokenizer train`",
+      hint: "text with such bytes would be lost, as it silently is in Hugging Face's tokenizers; train it there with " +
+        "initial_alphabet=ByteLevel.alphabet(), or with `codekiln tokenizer train`",
     });
   }
   return ids;

@@ -4,35 +4,16 @@ import { openCpuDevice } from "../../src/device/cpu/device.ts";
 import { chooseTile, wantsBlas } from "../../src/device/cpu/matmul_blas.ts";
 import { readFloats } from "../../src/device/device.ts";
 import { UserError } from "../../src/errors.ts";
-import { type Matmul, operands } from "../../src/program/op.ts";
+import { operands } from "../../src/program/op.ts";
 import { createProgram } from "../../src/program/program.ts";
-import { elementCount, persistent } from "../../src/program/tensor.ts";
+import { elementCount } from "../../src/program/tensor.ts";
 import { assertEquals, assertThrows } from "./assertions.ts";
 import { compareWithReference, normals } from "./harness.ts";
+import { type Extra, LAYOUTS, product } from "./matmul_products.ts";
 
 const blas = findBlas("auto");
 if (!blas) console.error("No system BLAS: its tests are skipped. On Debian: apt-get install libopenblas0-pthread");
 const ignore = blas === null;
-
-type Layout = "NN" | "NT" | "TN";
-type Extra = "bias" | "gelu" | "pre" | "residual" | "accumulate";
-
-function product(layout: Layout, m: number, n: number, k: number, extras: readonly Extra[] = []): Matmul {
-  const has = (extra: Extra) => extras.includes(extra);
-  return {
-    kind: "matmul",
-    a: persistent("a", layout === "TN" ? [k, m] : [m, k]),
-    b: persistent("b", layout === "NT" ? [n, k] : [k, n]),
-    out: persistent("out", [m, n]),
-    transA: layout === "TN",
-    transB: layout === "NT",
-    ...(has("bias") ? { bias: persistent("bias", [n]) } : {}),
-    ...(has("gelu") ? { activation: "gelu" as const } : {}),
-    ...(has("pre") ? { pre: persistent("pre", [m, n]) } : {}),
-    ...(has("residual") ? { residual: persistent("residual", [m, n]) } : {}),
-    accumulate: has("accumulate"),
-  };
-}
 
 /** Every combination of extras; `pre` is only kept for gelu's sake. */
 function combinations(): Extra[][] {
@@ -127,7 +108,7 @@ Deno.test({
   },
 });
 
-for (const layout of ["NN", "NT", "TN"] as const) {
+for (const layout of LAYOUTS) {
   Deno.test({
     name: `${layout} products by the system BLAS are right in any shape, in one tile and in many`,
     ignore,
@@ -159,11 +140,10 @@ Deno.test({
   name: "products by the system BLAS have the same bits for 1, 2 and 3 threads, run after run",
   ignore,
   fn: async () => {
-    const layouts: Layout[] = ["NN", "NT", "TN"];
     const run = async (threads: number) => {
       await using device = await openCpuDevice({ threads, blas });
       const results: Float32Array[] = [];
-      for (const [i, layout] of layouts.entries()) {
+      for (const [i, layout] of LAYOUTS.entries()) {
         const op = product(layout, 301, 517, 190, i === 1 ? [] : ["bias", "gelu", "pre"]);
         operands(op).forEach(([, t], seed) => device.write(t, normals(elementCount(t.shape), seed)));
         const [executable] = await device.compile([createProgram("product", [op])]);

@@ -1,44 +1,16 @@
 /** Matrix products on the CPU device, in both builds of its kernels, against sums in float64. */
-import type { CpuDevice, CpuOptions } from "../../src/device/cpu/device.ts";
+import type { CpuOptions } from "../../src/device/cpu/device.ts";
 import { openCpuDevice } from "../../src/device/cpu/device.ts";
 import { packedCalls, packedScratch } from "../../src/device/cpu/matmul_packed.ts";
-import type { HostArray } from "../../src/device/device.ts";
-import { type Matmul, operands, writtenOperands } from "../../src/program/op.ts";
-import { createProgram } from "../../src/program/program.ts";
+import type { Matmul } from "../../src/program/op.ts";
 import { assert } from "../assert.ts";
-import {
-  checkProduct,
-  dataOf,
-  EPILOGUES,
-  type Extra,
-  type Layout,
-  LAYOUTS,
-  product,
-  SHAPES,
-} from "./matmul_products.ts";
+import { assertSameForAnyThreads, checkOn } from "./cpu_products.ts";
+import { EPILOGUES, type Extra, type Layout, LAYOUTS, product, SHAPES } from "./matmul_products.ts";
 
 const BUILDS: Readonly<Record<string, CpuOptions>> = {
   "relaxed SIMD": { threads: 2 },
   "plain SIMD": { threads: 2, plainSimd: true },
 };
-
-type Data = ReadonlyMap<string, Float32Array>;
-
-async function run(device: CpuDevice, op: Matmul, data: Data): Promise<Map<string, HostArray>> {
-  for (const [name, tensor] of operands(op)) device.write(tensor, data.get(name) ?? new Float32Array(0));
-  const [executable] = await device.compile([createProgram("product", [op])]);
-  executable.run();
-  const written = writtenOperands(op);
-  const values = await device.read(written.map(([, tensor]) => tensor));
-  executable[Symbol.dispose]();
-  device.free(operands(op).map(([, tensor]) => tensor.storage));
-  return new Map(written.map(([name], i) => [name, values[i]]));
-}
-
-async function check(device: CpuDevice, op: Matmul): Promise<void> {
-  const data = dataOf(op);
-  checkProduct(op, data, await run(device, op, data));
-}
 
 /** More k than a block holds, by an odd number, with every way of keeping the sums between blocks. */
 const LONG: readonly Matmul[] = ([
@@ -55,18 +27,18 @@ for (const [build, options] of Object.entries(BUILDS)) {
   Deno.test(`products of any shape and layout are right with ${build} on the cpu`, async () => {
     await using device = await openCpuDevice(options);
     for (const layout of LAYOUTS) {
-      for (const [m, n, k] of SHAPES) await check(device, product(layout, m, n, k));
+      for (const [m, n, k] of SHAPES) await checkOn(device, product(layout, m, n, k));
     }
   });
 
   Deno.test(`every epilogue is fused in its order with ${build} on the cpu`, async () => {
     await using device = await openCpuDevice(options);
-    for (const op of EPILOGUES) await check(device, op);
+    for (const op of EPILOGUES) await checkOn(device, op);
   });
 
   Deno.test(`sums over several blocks of k keep the epilogue for the last one with ${build} on the cpu`, async () => {
     await using device = await openCpuDevice(options);
-    for (const op of LONG) await check(device, op);
+    for (const op of LONG) await checkOn(device, op);
   });
 }
 
@@ -76,7 +48,7 @@ Deno.test("a product whose smaller operand is large is packed slab by slab on th
     const op = product(layout, 6, 9, 175_003, ["bias", "residual"]);
     assert.ok(packedCalls(op).length > 2);
     assert.ok(packedScratch(op) <= 2 ** 20);
-    await check(device, op);
+    await checkOn(device, op);
   }
 });
 
@@ -94,13 +66,5 @@ Deno.test("products have the same bits for 1, 2 and 3 threads", async () => {
     product(layout, 50, 300, 900, ["accumulate"]),
     product(layout, 2, 400, 300, ["bias"]),
   ]);
-  const results: HostArray[][] = [];
-  for (const threads of [1, 2, 3]) {
-    await using device = await openCpuDevice({ threads });
-    const all: HostArray[] = [];
-    for (const op of ops) all.push(...(await run(device, op, dataOf(op))).values());
-    results.push(all);
-  }
-  assert.deepEqual(results[1], results[0]);
-  assert.deepEqual(results[2], results[0]);
+  await assertSameForAnyThreads(ops);
 });

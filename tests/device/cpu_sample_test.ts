@@ -2,31 +2,11 @@
 import { openCpuDevice } from "../../src/device/cpu/device.ts";
 import { createProgram } from "../../src/program/program.ts";
 import type { Sample } from "../../src/program/op.ts";
-import { type DType, persistent, type Tensor } from "../../src/program/tensor.ts";
 import { assert } from "../assert.ts";
 import { compareWithReference, normals } from "./harness.ts";
+import { sampleOp } from "./sample_op.ts";
 
-const f = (name: string, ...shape: number[]): Tensor => persistent(name, shape);
-const u = (name: string, ...shape: number[]): Tensor => persistent(name, shape, "u32" as DType);
 const seed = Uint32Array.of(0x12345678, 41);
-
-function sampleOp(batch: number, vocabulary: number): Sample {
-  return {
-    kind: "sample",
-    logits: f("logits", batch, vocabulary),
-    settings: f("settings", 8),
-    seed: u("seed", 2),
-    sequence: u("sequence", batch),
-    seen: u("seen", batch, vocabulary),
-    tokens: u("tokens", batch),
-    positions: u("positions", batch),
-    count: u("count", batch),
-    finished: u("finished", batch),
-    score: f("score", batch),
-    generated: u("generated", batch, 4),
-    maxPositions: 100,
-  };
-}
 
 const SETTINGS: Record<string, number[]> = {
   "greedy": [1, 1, 0, 1, 1, 0, 9, 2],

@@ -5,6 +5,7 @@ import { type DType, persistent, type Tensor } from "../../src/program/tensor.ts
 import { threefry } from "../../src/program/random.ts";
 import { sortTokens } from "../../src/model/embedding_order.ts";
 import { normals, type Tolerance } from "./harness.ts";
+import { sampleOp } from "./sample_op.ts";
 
 export interface Case extends Tolerance {
   label: string;
@@ -274,21 +275,7 @@ function sampleCases(): Case[] {
   return [[1, 3], [4, 131], [3, 1031], [2, 50257]].flatMap(([batch, vocabulary]) =>
     Object.entries(settings).map(([label, values]): Case => ({
       label,
-      op: {
-        kind: "sample",
-        logits: f("logits", batch, vocabulary),
-        settings: f("settings", 8),
-        seed: u("seed", 2),
-        sequence: u("sequence", batch),
-        seen: u("seen", batch, vocabulary),
-        tokens: u("tokens", batch),
-        positions: u("positions", batch),
-        count: u("count", batch),
-        finished: u("finished", batch),
-        score: f("score", batch),
-        generated: u("generated", batch, 9),
-        maxPositions: 12,
-      },
+      op: sampleOp(batch, vocabulary, 9, 12),
       data: {
         logits: normals(batch * vocabulary, 51, 3),
         settings: Float32Array.from(values),

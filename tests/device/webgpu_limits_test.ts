@@ -12,6 +12,7 @@ import { threefry } from "../../src/program/random.ts";
 import { assertEquals } from "./assertions.ts";
 import { devices } from "./devices.ts";
 import { compareWithReference, normals, type Tolerance } from "./harness.ts";
+import { sampleOp } from "./sample_op.ts";
 
 const ignore = devices.every(({ name, absent }) => name !== "webgpu" || absent);
 
@@ -167,21 +168,7 @@ compare("a cache is appended to in ranges of sequences", smallBindings, {
 }, { data: { start: Uint32Array.of(0, 5, 198, 60, 199) } });
 
 function sample(batch: number, vocabulary: number, settings: number[]): [Op, Tolerance] {
-  return [{
-    kind: "sample",
-    logits: f("logits", batch, vocabulary),
-    settings: f("settings", 8),
-    seed: u("seed", 2),
-    sequence: u("sequence", batch),
-    seen: u("seen", batch, vocabulary),
-    tokens: u("tokens", batch),
-    positions: u("positions", batch),
-    count: u("count", batch),
-    finished: u("finished", batch),
-    score: f("score", batch),
-    generated: u("generated", batch, 4),
-    maxPositions: 12,
-  }, {
+  return [sampleOp(batch, vocabulary, 4, 12), {
     data: {
       logits: normals(batch * vocabulary, 51, 3),
       settings: Float32Array.from(settings),

@@ -1,4 +1,4 @@
-import { Tokenizer as Reference } from "tokenizers";
+import { Tokenizer as Reference } from "./hugging_face.ts";
 import { loadTokenizer, loadVocabMerges } from "../../src/tokenizer/load.ts";
 import { createStreamDecoder } from "../../src/tokenizer/stream_decoder.ts";
 import { assert, assertFails } from "../assert.ts";

@@ -3,6 +3,12 @@
 /** Characters of large blocks that are all alike, and code points that stand for nothing: every 16th is tested. */
 const ALIKE = /^[\p{Script=Han}\p{Script=Hangul}\p{Script=Tangut}\p{Co}\p{Cn}]$/u;
 
+/**
+ * Numbers that Unicode 17 brought. Hugging Face's `Digits` knows them (as Rust's standard library does), its regular expressions
+ * and codekiln, which stay with Unicode 16, do not: so they are cut otherwise by the pattern `digits`, and left out of its checks.
+ */
+export const LATER_NUMBERS = /[\u{11de0}-\u{11de9}\u{16ff4}-\u{16ff6}]/u;
+
 /** Code points of every kind alone, between spaces, and between letters, digits and signs. */
 export function codePointTexts(): string[] {
   const texts: string[] = [];
@@ -23,6 +29,27 @@ export function codePointTexts(): string[] {
     }
   }
   return [...texts, block];
+}
+
+/** Every code point that UTF-8 can hold, each a text of its own. */
+export function codePoints(): string[] {
+  const texts: string[] = [];
+  for (let codePoint = 0; codePoint < 0x110000; codePoint++) {
+    if (codePoint < 0xd800 || codePoint >= 0xe000) texts.push(String.fromCodePoint(codePoint));
+  }
+  return texts;
+}
+
+/**
+ * Every code point between letters, digits, signs, spaces and line ends; 256 of them in a text.
+ * @param without code points to leave out
+ */
+export function codePointsAmongOthers(without?: RegExp): string[] {
+  const all = codePoints().filter((character) => !without?.test(character));
+  return Array.from(
+    { length: Math.ceil(all.length / 256) },
+    (_, i) => all.slice(i * 256, (i + 1) * 256).map((c) => `x${c}x1${c}1!${c}! ${c} \n${c}\n`).join(""),
+  );
 }
 
 const NASTY = [

@@ -1,12 +1,14 @@
 /** Vocabularies trained here, read by Hugging Face's two libraries, and theirs read here: the same ids on real code. */
 
 import { Tokenizer as ScriptTokenizer } from "@huggingface/tokenizers";
-import { Tokenizer as RustTokenizer } from "tokenizers";
+import { Tokenizer as RustTokenizer } from "./hugging_face.ts";
+import { FormatError } from "../../src/errors.ts";
 import { loadTokenizer } from "../../src/tokenizer/load.ts";
 import { PATTERN_NAMES } from "../../src/tokenizer/patterns.ts";
 import { trainBpe } from "../../src/tokenizer/train.ts";
 import { assert } from "../assert.ts";
-import { projectTexts } from "./oracle.ts";
+import { hostileStrings } from "./hostile.ts";
+import { assertSameIds, projectTexts } from "./oracle.ts";
 
 const utf8 = new TextEncoder();
 const EXTRA = ["<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>"];
@@ -56,6 +58,47 @@ for (const pattern of PATTERN_NAMES) {
     }
   });
 }
+
+const trainedThere = (name: string) => new URL(`../golden/hugging_face/${name}.json`, import.meta.url).pathname;
+
+for (const name of ["byte_level", "digits"]) {
+  Deno.test(`${name}.json, which Hugging Face's library trained and saved, gives equal ids here, saved again too`, async () => {
+    const directory = await Deno.makeTempDir();
+    try {
+      const file = trainedThere(name);
+      const tokenizer = await loadTokenizer(file);
+      assert.deepEqual([tokenizer.vocabSize, tokenizer.eosId], [500, 0]);
+      const reference = RustTokenizer.fromFile(file);
+      const texts = [...await realCode(), ...hostileStrings(4000).filter((text) => !text.includes("<|endoftext|>"))];
+      await assertSameIds(tokenizer, reference, texts);
+      await tokenizer.save(directory);
+      assert.equal((await loadTokenizer(directory)).fingerprint, tokenizer.fingerprint);
+      await assertSameIds(tokenizer, RustTokenizer.fromFile(`${directory}/tokenizer.json`), texts);
+    } finally {
+      await Deno.remove(directory, { recursive: true });
+    }
+  });
+}
+
+Deno.test("a vocabulary that Hugging Face's library trained without an initial alphabet is refused, where theirs loses text", async () => {
+  const snowman = "a \u2603 b";
+  for (const [name, unknown] of [["without_alphabet", 0], ["without_alphabet_unk", 2]] as const) {
+    const file = trainedThere(name);
+    const reference = RustTokenizer.fromFile(file);
+    const ids = (await reference.encode(snowman, null, { addSpecialTokens: false })).getIds();
+    // The snowman's three bytes: the first has a token, of the others nothing is left.
+    assert.equal(ids.length, 4 + unknown);
+    await assert.rejects(loadTokenizer(file), (error: Error) => {
+      assert.ok(error instanceof FormatError);
+      assert.ok(
+        error.message.startsWith(`${file}: the vocabulary has no token for 155 of the 256 bytes`),
+        error.message,
+      );
+      assert.match(error.message, /\nHINT: .*initial_alphabet=ByteLevel\.alphabet\(\)/);
+      return true;
+    });
+  }
+});
 
 Deno.test("special tokens are saved as Hugging Face saves them, and load from every file", async () => {
   const directory = await Deno.makeTempDir();

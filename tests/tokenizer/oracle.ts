@@ -1,6 +1,6 @@
 /** Hugging Face's tokenizers as the reference for ids. Only tests use it. */
 
-import { Tokenizer as Reference } from "tokenizers";
+import { Tokenizer as Reference } from "./hugging_face.ts";
 import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { parseTokenizerJson } from "../../src/tokenizer/tokenizer_json.ts";
 import { trainBpe } from "../../src/tokenizer/train.ts";
@@ -16,8 +16,43 @@ export async function referenceOf(directory: string): Promise<Reference> {
   return Reference.fromString(JSON.stringify(json));
 }
 
+/** What gives the ids of many texts: the reference, or a faster way through it. */
+export type BatchEncoder = Pick<Reference, "encodeBatch">;
+
+/** Short texts that the reference takes as one. */
+const TOGETHER = 500;
+
+/**
+ * The reference for very many short texts without special tokens: it gets them by hundreds, with special tokens between, at
+ * which it cuts before anything else. A million of its results, each an object of its own, bring Deno's garbage collector
+ * to a stop.
+ */
+export function shortTextReferenceOf(directory: string): BatchEncoder {
+  const reference = Reference.fromFile(`${directory}/tokenizer.json`);
+  return {
+    async encodeBatch(texts, options) {
+      const groups = Array.from(
+        { length: Math.ceil(texts.length / TOGETHER) },
+        (_, i) => texts.slice(i * TOGETHER, (i + 1) * TOGETHER).join(END_OF_TEXT),
+      );
+      const [separator, ...encodings] = await reference.encodeBatch([END_OF_TEXT, ...groups], options);
+      const [endOfText] = separator.getIds();
+      const lists = encodings.flatMap((encoding) => {
+        const ofGroup: number[][] = [[]];
+        for (const id of encoding.getIds()) {
+          if (id === endOfText) ofGroup.push([]);
+          else ofGroup[ofGroup.length - 1].push(id);
+        }
+        return ofGroup;
+      });
+      assert.equal(lists.length, texts.length);
+      return lists.map((ids) => ({ getIds: () => ids }));
+    },
+  };
+}
+
 /** Asserts that every text has the reference's ids and decodes to itself. */
-export async function assertSameIds(tokenizer: Tokenizer, reference: Reference, texts: string[]): Promise<void> {
+export async function assertSameIds(tokenizer: Tokenizer, reference: BatchEncoder, texts: string[]): Promise<void> {
   const encodings = await reference.encodeBatch(texts, { addSpecialTokens: false });
   for (const [i, text] of texts.entries()) {
     const bytes = utf8.encode(text);
@@ -56,6 +91,25 @@ export async function trainedVocabulary(texts: readonly string[]): Promise<Vocab
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+}
+
+/**
+ * A vocabulary whose ids tell the class of every code point: a letter, digit, sign or space merges with the first byte of any
+ * character behind it, and does so just where both are in one piece.
+ */
+export function classVocabulary(): Vocabulary {
+  const tokens = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte));
+  const merges: number[] = [];
+  for (const first of utf8.encode("x1! ")) {
+    for (let second = 0; second <= 0xf4; second++) {
+      if (second >= 0x80 && second < 0xc2) continue;
+      merges.push(first, second, tokens.length);
+      tokens.push(Uint8Array.of(first, second));
+    }
+  }
+  const eosId = tokens.length;
+  tokens.push(utf8.encode(END_OF_TEXT));
+  return { tokens, special: new Set([eosId]), merges: Int32Array.from(merges), eosId };
 }
 
 /** Real code and prose that is always at hand: the project's own files. */

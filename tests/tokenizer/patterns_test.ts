@@ -4,8 +4,15 @@ import { loadTokenizer } from "../../src/tokenizer/load.ts";
 import { PATTERN_NAMES, type PatternName } from "../../src/tokenizer/patterns.ts";
 import { createSplitter } from "../../src/tokenizer/split.ts";
 import { assert } from "../assert.ts";
-import { codePointTexts, hostileStrings } from "./hostile.ts";
-import { assertSameIds, projectTexts, referenceOf, trainedVocabulary } from "./oracle.ts";
+import { codePointTexts, hostileStrings, LATER_NUMBERS } from "./hostile.ts";
+import {
+  assertSameIds,
+  classVocabulary,
+  projectTexts,
+  referenceOf,
+  shortTextReferenceOf,
+  trainedVocabulary,
+} from "./oracle.ts";
 
 const utf8 = new TextEncoder();
 
@@ -69,7 +76,18 @@ for (const pattern of PATTERN_NAMES) {
       const reference = await referenceOf(directory);
       await assertSameIds(tokenizer, reference, hostileStrings(4000));
       await assertSameIds(tokenizer, reference, code.slice(0, 60));
-      if (pattern !== "gpt2") await assertSameIds(tokenizer, reference, codePointTexts());
+      if (pattern !== "gpt2") await assertSameIds(tokenizer, shortTextReferenceOf(directory), codePointTexts());
+    });
+  });
+
+  Deno.test(`the pattern ${pattern} has the reference's classes of characters`, async () => {
+    await inDirectory(async (directory) => {
+      const tokenizer = await createByteLevelTokenizer({ ...classVocabulary(), pattern }, "made");
+      await tokenizer.save(directory);
+      const texts = codePointTexts();
+      const compared = pattern === "digits" ? texts.filter((text) => !LATER_NUMBERS.test(text)) : texts;
+      assert.ok(compared.length > texts.length - 4);
+      await assertSameIds(tokenizer, shortTextReferenceOf(directory), compared);
     });
   });
 

@@ -1,4 +1,4 @@
-import { Tokenizer as Reference } from "tokenizers";
+import { Tokenizer as Reference } from "./hugging_face.ts";
 import { createByteLevelTokenizer } from "../../src/tokenizer/byte_level.ts";
 import { gpt2Vocabulary } from "../../src/tokenizer/gpt2.ts";
 import { loadTokenizer } from "../../src/tokenizer/load.ts";

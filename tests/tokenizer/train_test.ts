@@ -1,4 +1,4 @@
-import { BPE, byteLevelPreTokenizer, Tokenizer as Reference } from "tokenizers";
+import { BPE, byteLevelPreTokenizer, Tokenizer as Reference } from "./hugging_face.ts";
 import { loadTokenizer } from "../../src/tokenizer/load.ts";
 import { type BpeProgress, trainBpe, type TrainBpeOptions } from "../../src/tokenizer/train.ts";
 import { assert, assertFails } from "../assert.ts";

@@ -6,19 +6,9 @@ import type { Device } from "../../src/device/device.ts";
 import { train } from "../../src/train/run.ts";
 import { devicesAndReference } from "../device/devices.ts";
 import { assert } from "../assert.ts";
-import { filesOf, metricsWithoutTimes, quietly, tinyOptions, tinyTokenizer, writeTinyData } from "./tiny_run.ts";
+import { filesOf, metricsWithoutTimes, quietly, tinyOptions, tinyTokenizer, withTinyData } from "./tiny_run.ts";
 
 const never = new AbortController().signal;
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await writeTinyData(`${folder}/data`);
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** Hashes of a checkpoint's files; the trainer's state names the device, its threads too. */
 function hashesOf(folder: string): Map<string, string> {
@@ -38,7 +28,7 @@ for (const { name, absent, options } of kinds) {
     name: `1, 2 and 3 threads of the CPU device give the same bits with ${name}`,
     ignore: absent,
     fn: () =>
-      withFolder(async (folder) => {
+      withTinyData(async (folder) => {
         const model = { ...tinyOptions(folder, "").model, hiddenSize: 192, heads: 3, maxSeqLen: 96 };
         for (const threads of [1, 2, 3]) {
           const open = () => openCpuDevice({ threads, ...options });
@@ -56,7 +46,7 @@ for (const { name, absent, options } of kinds) {
 }
 
 Deno.test("all devices start from one checkpoint and stay within 1e-4 of each other's losses for 20 steps", () =>
-  withFolder(async (folder) => {
+  withTinyData(async (folder) => {
     const present = devicesAndReference.filter(({ absent }) => !absent);
     const losses = new Map<string, number[]>();
     const runFrom = async (checkpoint: string, name: string, open: () => Promise<Device>) => {

@@ -4,19 +4,9 @@ import { checkpointSteps } from "../../src/checkpoint/find.ts";
 import { readSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { devicesAndReference } from "../device/devices.ts";
 import { assert, assertFails } from "../assert.ts";
-import { filesOf, metricsWithoutTimes, quietly, tinyOptions, tinyTokenizer, writeTinyData } from "./tiny_run.ts";
+import { filesOf, metricsWithoutTimes, quietly, tinyOptions, tinyTokenizer, withTinyData } from "./tiny_run.ts";
 
 const never = new AbortController().signal;
-
-async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await writeTinyData(`${folder}/data`);
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 for (const { name, absent, open } of devicesAndReference) {
   const run = (options: ReturnType<typeof tinyOptions>, events = quietly(), signal = never) =>
@@ -26,7 +16,7 @@ for (const { name, absent, open } of devicesAndReference) {
     name: `two runs with one seed on ${name} give the same bits, another seed gives others`,
     ignore: absent,
     fn: () =>
-      withFolder(async (folder) => {
+      withTinyData(async (folder) => {
         await run(tinyOptions(folder, "a"));
         await run(tinyOptions(folder, "b"));
         await run(tinyOptions(folder, "c", { seed: 8 }));
@@ -42,7 +32,7 @@ for (const { name, absent, open } of devicesAndReference) {
     name: `a run on ${name} that is stopped after a step and resumed gives the bits of one that went through`,
     ignore: absent,
     fn: () =>
-      withFolder(async (folder) => {
+      withTinyData(async (folder) => {
         await run(tinyOptions(folder, "whole", { maxSteps: 7 }));
         const stop = new AbortController();
         const stopping = quietly({ onStep: ({ step }) => step === 4 ? stop.abort() : undefined });
@@ -64,7 +54,7 @@ for (const { name, absent, open } of devicesAndReference) {
     name: `a run on ${name} that is stopped between a checkpoint and its evaluation makes up for it when resumed`,
     ignore: absent,
     fn: () =>
-      withFolder(async (folder) => {
+      withTinyData(async (folder) => {
         const common = { maxSteps: 5, saveSteps: 3 };
         await run(tinyOptions(folder, "whole", common));
         const stop = new AbortController();
@@ -82,7 +72,7 @@ for (const { name, absent, open } of devicesAndReference) {
     name: `the loss falls on ${name}, in training and validation`,
     ignore: absent,
     fn: () =>
-      withFolder(async (folder) => {
+      withTinyData(async (folder) => {
         const schedule = { maxLr: 0.03, minLr: 0.003, warmupRate: 0.1, decaySteps: 20, style: "cosine" } as const;
         const losses: number[] = [];
         const valid: (number | undefined)[] = [];
@@ -104,7 +94,7 @@ const runOnReference = (options: ReturnType<typeof tinyOptions>) =>
   train(reference.open, options, tinyTokenizer, quietly(), never);
 
 Deno.test("a checkpoint holds exactly the tensors of the Hugging Face directory it began from", () =>
-  withFolder(async (folder) => {
+  withTinyData(async (folder) => {
     const golden = new URL("../golden/bytes", import.meta.url).pathname;
     const model = { ...tinyOptions(folder, "").model, modelNameOrPath: golden };
     const fromGolden = { ...model, layers: null, hiddenSize: null, heads: null };
@@ -120,14 +110,14 @@ Deno.test("a checkpoint holds exactly the tensors of the Hugging Face directory 
   }));
 
 Deno.test("a run refuses to begin where another one is, and to resume where none is", () =>
-  withFolder(async (folder) => {
+  withTinyData(async (folder) => {
     await assertFails(() => runOnReference(tinyOptions(folder, "out", { resume: true })), "no checkpoint to resume");
     await runOnReference(tinyOptions(folder, "out", { maxSteps: 1 }));
     await assertFails(() => runOnReference(tinyOptions(folder, "out")), "there is a run in this folder", "--resume");
   }));
 
 Deno.test("a run refuses to resume with another seed, batch or data", () =>
-  withFolder(async (folder) => {
+  withTinyData(async (folder) => {
     await runOnReference(tinyOptions(folder, "out", { maxSteps: 1 }));
     const resume = (changes: Partial<ReturnType<typeof tinyOptions>>) => () =>
       runOnReference(tinyOptions(folder, "out", { resume: true, ...changes }));
@@ -145,7 +135,7 @@ Deno.test("a run refuses to resume with another seed, batch or data", () =>
   }));
 
 Deno.test("a run that goes on with another device says so, once", () =>
-  withFolder(async (folder) => {
+  withTinyData(async (folder) => {
     const notes: string[][] = [];
     const run = (name: string, options: Partial<ReturnType<typeof tinyOptions>>) =>
       train(
@@ -162,7 +152,7 @@ Deno.test("a run that goes on with another device says so, once", () =>
   }));
 
 Deno.test("ids outside of the model's vocabulary are an error with their place, also where the data have no description", () =>
-  withFolder(async (folder) => {
+  withTinyData(async (folder) => {
     await Deno.remove(`${folder}/data/tiny_meta.json`);
     const model = { ...tinyOptions(folder, "").model, vocabSize: 100 };
     const noTokenizer = () => Promise.resolve(null);
@@ -171,7 +161,7 @@ Deno.test("ids outside of the model's vocabulary are an error with their place, 
   }));
 
 Deno.test("an output folder that cannot be written is refused before the first step", () =>
-  withFolder(async (folder) => {
+  withTinyData(async (folder) => {
     await Deno.writeTextFile(`${folder}/file`, "");
     await assertFails(() => runOnReference(tinyOptions(folder, "file")), "not a folder", `${folder}/file`);
     await Deno.symlink("/nowhere/at/all", `${folder}/link`);
@@ -179,7 +169,7 @@ Deno.test("an output folder that cannot be written is refused before the first s
   }));
 
 Deno.test("a run whose metrics or messages fail still saves the steps that are done", () =>
-  withFolder(async (folder) => {
+  withTinyData(async (folder) => {
     const failing = quietly({
       onStep({ step }) {
         if (step === 2) throw new Error("the disk is full");
@@ -193,7 +183,7 @@ Deno.test("a run whose metrics or messages fail still saves the steps that are d
   }));
 
 Deno.test("a run mends what a killed one left in its folder", () =>
-  withFolder(async (folder) => {
+  withTinyData(async (folder) => {
     await runOnReference(tinyOptions(folder, "out", { maxSteps: 2 }));
     await Deno.rename(`${folder}/out/model_2`, `${folder}/out/model_2.old`);
     await Deno.mkdir(`${folder}/out/model_2.partial`);

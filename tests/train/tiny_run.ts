@@ -20,8 +20,18 @@ async function* documents(count: number): AsyncGenerator<Document> {
   }
 }
 
-/** Writes a dataset of 60 documents into `folder`. */
-export async function writeTinyData(folder: string): Promise<void> {
+/** Gives a test a folder with a dataset of 60 documents in `data`. */
+export async function withTinyData(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await writeTinyData(`${folder}/data`);
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function writeTinyData(folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true });
   await buildTokenFile({ documents: documents(60), tokenizer: await tinyTokenizer(), prefix: `${folder}/tiny` });
 }

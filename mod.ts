@@ -7,7 +7,7 @@
 export { type Corpus, type CorpusBlocks, readBlocks, readCorpus, type ReadCorpusOptions } from "./src/corpus/read.ts";
 export { createBlockParser, type Gate, type ParsedBlock, type ParseOptions } from "./src/corpus/parse.ts";
 export { createDocumentFilter, type DocumentFilter, type DocumentFilterOptions } from "./src/corpus/document_filter.ts";
-export { contentHash, createDeduplicator, type Deduplicator } from "./src/corpus/deduplicate.ts";
+export { createContentHash, createDeduplicator, type Deduplicator } from "./src/corpus/deduplicate.ts";
 export type { Block } from "./src/corpus/block.ts";
 export type { CorpusReport } from "./src/corpus/report.ts";
 export type { Document } from "./src/corpus/document.ts";

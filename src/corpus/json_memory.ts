@@ -3,7 +3,7 @@
  * does not run or would not be large enough, in plain arrays with loops in TypeScript.
  */
 import { type CorpusKernels, openKernels, OWN_DATA as SOURCE } from "./kernels.ts";
-import { copyEasyPart, type CopyEasyPart } from "./json_strings.ts";
+import { type CopyEasyPart, copyEasyPart } from "./json_strings.ts";
 
 /** A block's bytes, ready to be parsed. All places are indices of the arrays. */
 export interface Loaded {

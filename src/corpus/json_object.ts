@@ -6,7 +6,15 @@
  * (V8 15 reads some keys wrongly, see docs/log.md) keys are compared as bytes. Plain characters are looked at and copied
  * four at a time. Bytes above 127 within strings are passed on as they are: whether they are UTF-8 is the caller's to ask.
  */
-import { copyEasyPart, type CopyEasyPart, type Cursor, ESCAPES, firstSpecial, putUtf8, specialBytes } from "./json_strings.ts";
+import {
+  type CopyEasyPart,
+  copyEasyPart,
+  type Cursor,
+  ESCAPES,
+  firstSpecial,
+  putUtf8,
+  specialBytes,
+} from "./json_strings.ts";
 
 /** What `read` found of one object. */
 export interface JsonObjectFields {

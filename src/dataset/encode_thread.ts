@@ -8,7 +8,13 @@ import { CodekilnError, type ErrorDetails, FormatError, UserError } from "../err
 import { isThreadFor, threadName } from "../thread.ts";
 import { type EncoderSeed, growEncoder } from "../tokenizer/encoder.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { type BlockEncoder, buffersOf, createBlockEncoder, type EncodedBlocks, type EncodeSettings } from "./encode_block.ts";
+import {
+  type BlockEncoder,
+  buffersOf,
+  createBlockEncoder,
+  type EncodedBlocks,
+  type EncodeSettings,
+} from "./encode_block.ts";
 
 /** The kind of thread. */
 const KIND = "encode";
@@ -26,7 +32,10 @@ export interface Start {
 }
 
 /** Each request for blocks is answered in turn. `spare` is a buffer of ids to be filled again. */
-export type Request = { readonly start: Start } | { readonly blocks: readonly Block[]; readonly spare: ArrayBuffer | null };
+export type Request = { readonly start: Start } | {
+  readonly blocks: readonly Block[];
+  readonly spare: ArrayBuffer | null;
+};
 
 /** Errors do not travel as they are. */
 export interface Failure {

@@ -105,7 +105,8 @@ export async function tokenizeCorpus(run: TokenizeOptions): Promise<Tokenized> {
     work.journal?.remove();
     return { files, report };
   } catch (error) {
-    await keepOrRemove(error, work, found.checkpoint !== null);
+    const stopped = reading.signal?.aborted ?? false;
+    await keepOrRemove(error, work, { stopped, resumed: found.checkpoint !== null });
     throw error;
   }
 }
@@ -173,8 +174,7 @@ async function encodeAll(run: TokenizeOptions, work: Work, from: Checkpoint | nu
   const groups = groupBlocks(corpus, run.groupBytes ?? defaultGroupBytes);
   const limits = { groups: workers * groupsPerThread, bytes: maxBytesUnderWay };
   // A corpus of one group is not worth the start of a thread.
-  const encode = ({ blocks, only }: Group) =>
-    only ? Promise.try(pool.encodeHere, blocks) : pool.encode(blocks);
+  const encode = ({ blocks, only }: Group) => only ? Promise.try(pool.encodeHere, blocks) : pool.encode(blocks);
   for await (const group of inOrder(groups, encode, limits)) {
     signal?.throwIfAborted();
     write(group, work);
@@ -209,10 +209,15 @@ function write({ encoded, cursor, reading }: EncodedGroup, work: Work): void {
 }
 
 /** After a failure: keeps what was written where a resumed run could do better, else removes it. */
-async function keepOrRemove(error: unknown, work: Work, resumed: boolean): Promise<void> {
+async function keepOrRemove(
+  error: unknown,
+  work: Work,
+  { stopped, resumed }: { stopped: boolean; resumed: boolean },
+): Promise<void> {
   const { files, hashes, journal, keeper, last, between } = work;
   if (journal === null) return; // disposing removes the files
-  const dataAtFault = error instanceof FormatError || (error instanceof UserError && !resumed);
+  // Whatever a reader made of the signal: what is done is kept.
+  const dataAtFault = !stopped && (error instanceof FormatError || (error instanceof UserError && !resumed));
   if (dataAtFault || (last === null && !resumed)) {
     await keeper?.idle().catch(() => {});
     hashes?.remove();

@@ -60,7 +60,7 @@ const files = {
     { name: "end.bin", data: "\0\0\0" },
   ),
   "in/d.zip": zipOf([{ name: "z1.py", data: "four\n" }, { name: "z2.jsonl", data: lines("zip", 5) }]),
-  "in/e.jsonl": lines("plain", 3000, 300),
+  "in/e.jsonl": lines("plain", 10_000, 300),
   "in/f.jsonl.zst": zstd(lines("zst", 1000, 300)),
   "in/z.txt": "last\n",
 };

@@ -35,10 +35,12 @@ if (import.meta.main) {
   const jobs: Job[] = JSON.parse(Deno.args[0]);
   const controller = new AbortController();
   Deno.addSignalListener("SIGTERM", () => controller.abort(new Error("stopped")));
-  // Tells of each group, and needs a byte for it: so it is not done before it is killed.
+  // Tells of each group, and needs a byte for it: so it is not done before it is killed. A byte of 1 stops it there.
   const onProgress = () => {
     Deno.stdout.writeSync(new Uint8Array(1));
-    Deno.stdin.readSync(new Uint8Array(1));
+    const told = new Uint8Array(1);
+    Deno.stdin.readSync(told);
+    if (told[0] === 1) controller.abort(new Error("stopped"));
   };
   await Promise.all(
     jobs.map((job) =>
@@ -96,8 +98,11 @@ function sameContents(a: Record<string, string>, b: Record<string, string>): boo
   return names.join() === Object.keys(b).join() && names.every((name) => a[name] === b[name]);
 }
 
-/** Runs jobs in one process and kills it after so many groups, or up to `more` later; false where they were done before. */
-async function killAfter(jobs: Job[], groups: number, signal: Deno.Signal, more = 0): Promise<boolean> {
+/**
+ * Runs jobs in one process and kills it after so many groups, or up to `more` later; false where they were done before. Signals but
+ * SIGKILL are noticed some groups later; `abort` stops right there.
+ */
+async function killAfter(jobs: Job[], groups: number, signal: Deno.Signal | "abort", more = 0): Promise<boolean> {
   await using child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", new URL(import.meta.url).pathname, JSON.stringify(jobs)],
     stdin: "piped",
@@ -113,7 +118,8 @@ async function killAfter(jobs: Job[], groups: number, signal: Deno.Signal, more 
     if (seen < groups || killed) continue;
     killed = true;
     try {
-      child.kill(signal);
+      if (signal === "abort") await writer.write(new Uint8Array([1]));
+      else child.kill(signal);
       if (signal !== "SIGKILL") await writer.write(new Uint8Array(10_000));
     } catch {
       // It has ended by itself.
@@ -184,7 +190,7 @@ Deno.test("tables: stopped or killed behind any of the groups, within a row grou
     for (let after = 1; after < groups; after++) {
       const run: Job = { ...job, prefix: `${folder}/run${after}/x` };
       // A run hit near its end may be done before the signal comes.
-      await killAfter([run], after, after % 2 ? "SIGTERM" : "SIGKILL");
+      await killAfter([run], after, after % 2 ? "abort" : "SIGKILL");
       await tokenize({ ...run, more: { resume: true, onResumed: (done) => places.add(done.documents) } });
       assert.ok(sameContents(contentsOf(dirname(run.prefix)), whole), `stopped after group ${after}`);
     }

@@ -1,21 +1,30 @@
 /**
  * Times `data` beside its encoders, and shows that its memory stays flat.
  *
- *     deno task bench:data --input corpus.jsonl.zst [--tokenizer gpt2] [--workers 2] [--turns 3] [--gigabytes 0.1,1,10]
- *
- * First, in turns: as many threads as workers encode the corpus's documents from memory and do nothing else, which is the encoders' own
- * rate; then the whole command, from the compressed file to the token file. Rates are of UTF-8 text; the best turn counts. Then the corpus
- * goes in through a pipe again and again, each time changed, until so many gigabytes of text are reached; printed is the peak of
+ * In turns: as many threads as workers encode the corpus's documents from memory and do nothing else, which is the encoders' own rate,
+ * each with an empty cache; then the whole command, from the input to the token file. Rates are of UTF-8 text. With --gigabytes the
+ * corpus then goes in through a pipe again and again, each time with other words, until so much text is reached; printed is the peak of
  * the whole process's resident memory.
  */
 
-import { parseArgs } from "node:util";
+import { optionTable, type OptionValues } from "../src/cli/options.ts";
 import { readCorpus } from "../src/corpus/read.ts";
+import { UserError } from "../src/errors.ts";
 import { isThreadFor, threadName } from "../src/thread.ts";
 import { loadTokenizer } from "../src/tokenizer/load.ts";
+import { runBench } from "./bench_options.ts";
 import { fromRoot } from "./deno_command.ts";
+import { repeatedCorpus } from "./repeated_corpus.ts";
 
 const KIND = "bench-encode";
+
+const options = optionTable({
+  input: { type: "string", required: true, placeholder: "FILE", help: "The corpus" },
+  tokenizer: { type: "string", default: "gpt2", help: "What it is encoded with" },
+  workers: { type: "integer", default: 2, min: 1, help: "Threads of both" },
+  turns: { type: "integer", default: 5, min: 0, help: "How often encoders and data take turns" },
+  gigabytes: { type: "list", placeholder: "N,…", help: "Sizes of text at which memory is looked at, such as 0.1,1,10" },
+});
 
 interface Share {
   readonly input: string;
@@ -71,41 +80,39 @@ async function encodersRate(input: string, tokenizer: string, workers: number): 
 
 interface DataRun {
   readonly textBytes: number;
+  /** By the command's own clock: from the tokenizer's loading to the last file's final name. */
   readonly seconds: number;
+  /** The whole process, its start and end included. */
+  readonly wholeSeconds: number;
   /** Highest resident memory seen, bytes; null where the system does not tell. */
   readonly peakBytes: number | null;
 }
 
 /** Runs `codekiln data` as a process of its own. */
-async function runData(args: string[], folder: string, text?: AsyncIterable<Uint8Array>): Promise<DataRun> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-A",
-      "--quiet",
-      fromRoot("tasks/codekiln.ts"),
-      "data",
-      ...args,
-      "--output_prefix",
-      `${folder}/x`,
-      "--json",
-    ],
-    stdin: text ? "piped" : "null",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  let peak: number | null = null;
-  const watch = setInterval(() => peak = peakMemory(child.pid) ?? peak, 50);
-  if (text) {
-    const writer = child.stdin.getWriter();
-    for await (const chunk of text) await writer.write(chunk);
-    await writer.close();
+async function runData(args: string[], text?: AsyncIterable<Uint8Array>): Promise<DataRun> {
+  const folder = await Deno.makeTempDir();
+  const command = ["run", "-A", "--quiet", fromRoot("tasks/codekiln.ts"), "data"];
+  try {
+    const started = performance.now();
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...command, ...args, "--output_prefix", `${folder}/x`, "--json"],
+      stdin: text ? "piped" : "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    let peak: number | null = null;
+    const watch = setInterval(() => peak = peakMemory(child.pid) ?? peak, 50);
+    const output = child.output();
+    if (text) await ReadableStream.from(text).pipeTo(child.stdin).catch(() => {}); // it tells why it has ended
+    const { stdout, stderr, success } = await output;
+    const wholeSeconds = (performance.now() - started) / 1000;
+    clearInterval(watch);
+    if (!success) throw new Error(`codekiln data failed:\n${new TextDecoder().decode(stderr)}`);
+    const { text_bytes, seconds } = JSON.parse(new TextDecoder().decode(stdout));
+    return { textBytes: text_bytes, seconds, wholeSeconds, peakBytes: peak };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
-  const { stdout, success } = await child.output();
-  clearInterval(watch);
-  if (!success) throw new Error("codekiln data failed");
-  const { text_bytes, seconds } = JSON.parse(new TextDecoder().decode(stdout));
-  return { textBytes: text_bytes, seconds, peakBytes: peak };
 }
 
 /** The high-water mark of a process's resident memory, as Linux keeps it. */
@@ -118,60 +125,62 @@ function peakMemory(pid: number): number | null {
   }
 }
 
-/** The corpus as jsonl, again and again until there are `bytes` of text; from the second time on with other names in it. */
-async function* repeated(input: string, bytes: number): AsyncGenerator<Uint8Array> {
+async function* asJsonl(documents: AsyncIterable<{ text: Uint8Array }>): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
   const decoder = new TextDecoder();
-  let sent = 0;
-  for (let turn = 0;; turn++) {
-    for await (const { text } of readCorpus([input]).documents) {
-      if (sent >= bytes) return;
-      sent += text.length;
-      const own = decoder.decode(text);
-      const changed = turn === 0 ? own : own.replace(/e[rs]\b/g, (ending) => `${ending}${turn}`);
-      yield encoder.encode(`${JSON.stringify({ text: changed })}\n`);
-    }
-  }
+  for await (const { text } of documents) yield encoder.encode(`${JSON.stringify({ text: decoder.decode(text) })}\n`);
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      input: { type: "string" },
-      tokenizer: { type: "string", default: "gpt2" },
-      workers: { type: "string", default: "2" },
-      turns: { type: "string", default: "3" },
-      gigabytes: { type: "string", default: "" },
-    },
-  });
-  const { input, tokenizer } = values;
-  if (!input) throw new Error("give --input, a .jsonl.zst");
-  const workers = Number(values.workers);
-  const folder = await Deno.makeTempDir();
-  const megabytes = (rate: number) => `${(rate / 1e6).toFixed(1)} MB/s`;
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
+async function run({ input, tokenizer, workers, turns, gigabytes }: OptionValues<typeof options>): Promise<boolean> {
+  if (input === null) throw new Error("the parser let a required option pass");
+  const sizes = gigabytes.map(Number);
+  if (sizes.some((size) => !(size > 0))) throw new UserError("not a list of sizes", { where: "--gigabytes" });
+  const rateOf = (bytes: number, seconds: number) => `${(bytes / seconds / 1e6).toFixed(1)} MB/s`;
   const peakOf = ({ peakBytes }: DataRun) => peakBytes === null ? "?" : `${(peakBytes / 1e6).toFixed(0)} MB`;
-  const common = ["--tokenizer", tokenizer, "--workers", values.workers];
-  try {
-    let encoders = 0;
-    let whole = 0;
-    for (let turn = 0; turn < Number(values.turns); turn++) {
-      const own = await encodersRate(input, tokenizer, workers);
-      const run = await runData(["--input", input, ...common], folder);
-      const rate = run.textBytes / run.seconds;
-      console.log(`${workers} encoders ${megabytes(own)}, data ${megabytes(rate)}, peak ${peakOf(run)}`);
-      [encoders, whole] = [Math.max(encoders, own), Math.max(whole, rate)];
-    }
-    if (encoders > 0) console.log(`best: data at ${(100 * whole / encoders).toFixed(0)} % of its encoders' own rate`);
-    for (const size of values.gigabytes.split(",").filter(Boolean).map(Number)) {
-      const run = await runData(["--input", "-", ...common], folder, repeated(input, size * 1e9));
-      console.log(
-        `${(run.textBytes / 1e9).toFixed(2)} GB: peak ${peakOf(run)}, ${megabytes(run.textBytes / run.seconds)}`,
-      );
-    }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  const common = ["--tokenizer", tokenizer, "--workers", `${workers}`];
+  const shares: number[] = [];
+  const wholeShares: number[] = [];
+  for (let turn = 0; turn < turns; turn++) {
+    const own = await encodersRate(input, tokenizer, workers);
+    const data = await runData(["--input", input, ...common]);
+    shares.push(data.textBytes / data.seconds / own);
+    wholeShares.push(data.textBytes / data.wholeSeconds / own);
+    console.log(
+      `${workers} encoders ${rateOf(own, 1)}, data ${rateOf(data.textBytes, data.seconds)} (${
+        percent(shares[turn])
+      }), ` +
+        `with the process's start ${rateOf(data.textBytes, data.wholeSeconds)}, peak ${peakOf(data)}`,
+    );
   }
+  if (turns > 0) {
+    console.log(
+      `data at ${percent(median(shares))} of its encoders' own rate (median), ` +
+        `${percent(median(wholeShares))} with the process's start`,
+    );
+  }
+  for (const size of sizes) {
+    const data = await runData(["--input", "-", ...common], asJsonl(repeatedCorpus([input], size * 1e9)));
+    console.log(
+      `${(data.textBytes / 1e9).toFixed(2)} GB: peak ${peakOf(data)}, ${rateOf(data.textBytes, data.seconds)}`,
+    );
+  }
+  return true;
 }
 
 if (isThreadFor(KIND)) serve(globalThis as unknown as Parameters<typeof serve>[0]);
-else if (import.meta.main) await main();
+else if (import.meta.main) {
+  await runBench({
+    command: "deno task bench:data",
+    description:
+      "Times data beside as many encoders that do nothing else, and looks at its memory while the corpus goes in again and again.",
+    options,
+    example: "--input corpus.jsonl.zst --gigabytes 0.1,1,10",
+    run,
+  });
+}

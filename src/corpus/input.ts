@@ -4,6 +4,7 @@ import type { ByteStream } from "./bytes.ts";
 import type { RandomAccess } from "./zip.ts";
 
 const CHUNK_BYTES = 256 * 1024;
+const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /** A file being read. Dispose it: what was not read of it then counts as dealt with. */
 export interface InputFile extends RandomAccess {
@@ -57,17 +58,24 @@ export async function openInputFile(path: string, count: ByteCounter, signal?: A
       throw inputError(path, error);
     }
     position += bytes ?? 0;
-    countUpTo(bytes ?? 0);
     return bytes ?? 0;
   }
 
   // A file that says it has no bytes may be one that the kernel makes up while it is read: that is read to its end.
   const atEnd = (): boolean => size > 0 && position >= size;
   const chunkBytes = (): number => size === 0 ? CHUNK_BYTES / 16 : Math.min(CHUNK_BYTES, size - position);
-  async function nextChunk(buffer: Uint8Array): Promise<Uint8Array> {
-    return buffer.subarray(0, await readSome(buffer));
+  /** The reading that was begun last: nothing else may move the file's place before it is over. */
+  let reading: Promise<Uint8Array> = Promise.resolve(EMPTY);
+  /** Begins to read a chunk, into `buffer` where that has room. What is read is not counted yet. */
+  function readAhead(buffer: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+    const bytes = chunkBytes();
+    const room = buffer.length >= bytes ? buffer.subarray(0, bytes) : new Uint8Array(bytes);
+    reading = readSome(room).then((read) => room.subarray(0, read));
+    reading.catch(() => {}); // told when it is its turn
+    return reading;
   }
-  let first: Uint8Array | null = null;
+  const settled = (): Promise<unknown> => reading.catch(() => {});
+  let first: Promise<Uint8Array> | null = null;
 
   return {
     size,
@@ -76,35 +84,49 @@ export async function openInputFile(path: string, count: ByteCounter, signal?: A
     },
     modified,
     async prefetch() {
-      first = await nextChunk(new Uint8Array(chunkBytes()));
+      first = readAhead(EMPTY);
+      await first;
     },
     async *stream(offset) {
       if (offset !== undefined && offset > 0) {
+        await settled();
         first = null;
         countUpTo(offset - counted);
         position = await file.seek(offset, Deno.SeekMode.Start);
       }
-      if (first !== null) {
-        const chunk = first;
-        first = null;
-        yield chunk;
-      }
-      const buffer = new Uint8Array(atEnd() ? 0 : chunkBytes());
-      while (!atEnd()) {
-        const chunk = await nextChunk(buffer);
-        if (chunk.length === 0) {
-          if (position < size) throw new FormatError("the file became shorter while it was read", { where: path });
-          return;
+      if (first === null && atEnd()) return;
+      // While a chunk is worked on, the next one is read into the buffer of the one before.
+      const buffers = [new Uint8Array(chunkBytes()), new Uint8Array(0)];
+      let next = first ?? readAhead(buffers[0]);
+      first = null;
+      try {
+        for (let turn = 1;; turn ^= 1) {
+          const chunk = await next;
+          countUpTo(chunk.length);
+          if (chunk.length === 0) {
+            if (position < size) throw new FormatError("the file became shorter while it was read", { where: path });
+            return;
+          }
+          const last = atEnd();
+          if (!last) {
+            if (buffers[turn].length === 0) buffers[turn] = new Uint8Array(buffers[0].length);
+            next = readAhead(buffers[turn]);
+          }
+          yield chunk;
+          if (last) return;
         }
-        yield chunk;
+      } finally {
+        await settled();
       }
     },
     async readAt(offset, length) {
       const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+      await settled();
       if (position !== offset) position = await file.seek(offset, Deno.SeekMode.Start);
       let filled = 0;
       while (filled < buffer.length) {
         const bytes = await readSome(buffer.subarray(filled));
+        countUpTo(bytes);
         if (bytes === 0) break;
         filled += bytes;
       }

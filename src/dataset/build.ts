@@ -56,7 +56,7 @@ export async function buildTokenFile(build: BuildOptions): Promise<TokenFileMeta
 
   let paused = performance.now();
   for await (const { text, language } of documents) {
-    fingerprint.add(new Uint8Array(BigUint64Array.from(hash(text)).buffer), text.length);
+    fingerprint.add(new Uint8Array(BigUint64Array.of(hash(text)).buffer), text.length);
     countLanguage(languages, language ?? "unknown", text.length);
     writer.append(tokenizer.encode(text), text.length, eosId);
     if (performance.now() - paused >= progressMs) {

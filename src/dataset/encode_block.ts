@@ -70,7 +70,7 @@ export async function createBlockEncoder(
         const { text, language } = document;
         lens.push(out.add(text));
         textBytes.push(text.length);
-        hashes.push(...hash(text));
+        hashes.push(hash(text));
         if (document.hash) contentHashes.push(...document.hash);
         undecodable.push(document.undecodable ? 1 : 0);
         const place = languageNames.indexOf(language);

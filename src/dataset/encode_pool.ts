@@ -37,16 +37,17 @@ export interface PoolOptions extends EncodeSettings {
   /** Threads, this one included. */
   readonly workers: number;
   readonly tokenizer: Tokenizer;
+  /** Starts a thread at once, for a corpus that is known to be large. */
+  readonly ahead?: boolean;
   /** Takes back the buffer of a block that was encoded. */
   readonly onBlockDone: (buffer: ArrayBuffer) => void;
 }
 
 export async function createEncodePool(
-  { workers, tokenizer, onBlockDone, ...settings }: PoolOptions,
+  { workers, tokenizer, ahead = false, onBlockDone, ...settings }: PoolOptions,
 ): Promise<EncodePool> {
   const threads: Thread[] = [];
   const spares: ArrayBuffer[] = [];
-  const own: BlockEncoder = await createBlockEncoder(tokenizer, settings);
 
   const startThread = (): Thread => {
     const worker = startEncodeThread();
@@ -71,6 +72,8 @@ export async function createEncodePool(
     threads.push(thread);
     return thread;
   };
+  if (ahead && workers > 1) startThread();
+  const own: BlockEncoder = await createBlockEncoder(tokenizer, settings);
   const loadOf = ({ sent, done }: Thread): number => sent - Atomics.load(done, 0);
   const idleThread = (): Thread | null => {
     const idlest = threads.toSorted((a, b) => loadOf(a) - loadOf(b)).at(0);

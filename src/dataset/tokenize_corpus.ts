@@ -49,7 +49,7 @@ export interface TokenizeOptions {
   readonly onProgress?: (progress: { documents: number; tokens: number; textBytes: number }) => void;
   /** Called once, where the run goes on from an earlier one. */
   readonly onResumed?: (progress: { documents: number; tokens: number }) => void;
-  /** Milliseconds between checkpoints; default 1000. */
+  /** Milliseconds between checkpoints; default 500. */
   readonly checkpointMs?: number;
   /** Bytes of input that are encoded at a time; default 1 MiB. */
   readonly groupBytes?: number;
@@ -62,8 +62,9 @@ export interface Tokenized {
   readonly report: CorpusReport | null;
 }
 
-const defaultCheckpointMs = 1000;
+const defaultCheckpointMs = 500;
 const defaultGroupBytes = 1024 * 1024;
+const LARGE_FILE_BYTES = 4 * 1024 * 1024;
 /** Groups under way for each thread: one being encoded, one waiting, and some that wait for their turn to be written. */
 const groupsPerThread = 4;
 /** Bytes of input under way. */
@@ -166,6 +167,7 @@ async function encodeAll(run: TokenizeOptions, work: Work, from: Checkpoint | nu
   using pool = await createEncodePool({
     workers,
     tokenizer,
+    ahead: await isLarge(paths),
     onBlockDone: corpus.reuse,
     parse,
     eosId: appendEos ? tokenizer.eosId : null,
@@ -185,6 +187,14 @@ async function encodeAll(run: TokenizeOptions, work: Work, from: Checkpoint | nu
   signal?.throwIfAborted();
   await work.keeper?.idle();
   return joinReports(corpus.report, work.counts);
+}
+
+/** Whether one of the inputs is a file that is worth a thread, whatever it is packed with. */
+async function isLarge(paths: readonly string[]): Promise<boolean> {
+  const stats = await Promise.all(
+    paths.filter((path) => path !== "-").map((path) => Deno.stat(path).catch(() => null)),
+  );
+  return stats.some((stat) => stat !== null && stat.isFile && stat.size >= LARGE_FILE_BYTES);
 }
 
 /** Lets the documents of a group through the gate and appends them. */

@@ -10,7 +10,7 @@ import { description, inFolder, writeDocuments } from "./files.ts";
 fc.configureGlobal({ seed: 20261125 });
 
 const hash = await createDocumentHash();
-const hashBytes = (text: string) => new Uint8Array(BigUint64Array.from(hash(new TextEncoder().encode(text))).buffer);
+const hashBytes = (text: string) => new Uint8Array(BigUint64Array.of(hash(new TextEncoder().encode(text))).buffer);
 
 Deno.test("a document's part follows from its text and the seed alone, in the shares that were asked for", () => {
   const split = parseHashSplit("80,15,5", 7);

@@ -1,5 +1,5 @@
 /**
- * The inner loops over JSON lines, 16 bytes at a time. The host (src/corpus/json_memory.ts) puts the lines into this module's memory and
+ * The inner loops over JSON lines, 16 and 64 bytes at a time. The host (src/corpus/json_memory.ts) puts the lines into this module's memory and
  * reads the texts there. PADDING bytes behind `end`, and behind what is written, may be read and written.
  */
 
@@ -29,39 +29,70 @@ export function sawHigh(): bool {
   return high;
 }
 
+/** Marks, from the lowest bit up, which of 64 bytes are quotes, backslashes or control characters; `seen` gathers all their bits. */
+// @ts-ignore: decorator
+@inline
+function specialBytes(bytes: v128): u64 {
+  return <u64>i8x16.bitmask(
+    v128.or(
+      v128.or(i8x16.eq(bytes, i8x16.splat(34)), i8x16.eq(bytes, i8x16.splat(92))),
+      i8x16.lt_u(bytes, i8x16.splat(32)),
+    ),
+  );
+}
+
+/** Copies up to 64 bytes; up to 64 are written. Most runs are short, and to tell them apart would cost more than to copy too much. */
+// @ts-ignore: decorator
+@inline
+function copyRun(from: usize, length: usize, to: usize): void {
+  v128.store(to, v128.load(from));
+  v128.store(to, v128.load(from, 16), 16);
+  if (length <= 32) return;
+  v128.store(to, v128.load(from, 32), 32);
+  v128.store(to, v128.load(from, 48), 48);
+}
+
 /**
- * Copies the inside of a JSON string, short escapes resolved, from `from` to `to`.
+ * Copies the inside of a JSON string, short escapes resolved, from `from` to `to`. Places of what is special are found for 64 bytes at
+ * once, so that what is between them is copied without waiting for where it goes.
  * @returns Where it stopped: at the closing quote, at \u, at what is no JSON, or at `end`.
  */
 export function copyString(from: usize, end: usize, to: usize): usize {
   let seen = i64x2.splat(0);
   while (from < end) {
-    const bytes = v128.load(from);
-    v128.store(to, bytes);
-    seen = v128.or(seen, bytes);
-    const special = i8x16.bitmask(
-      v128.or(
-        v128.or(i8x16.eq(bytes, i8x16.splat(34)), i8x16.eq(bytes, i8x16.splat(92))),
-        i8x16.lt_u(bytes, i8x16.splat(32)),
-      ),
-    );
-    const plain: usize = special == 0 ? 16 : <usize>ctz(special);
-    from += plain;
-    to += plain;
-    if (special == 0) continue;
-    if (from + 1 >= end || load<u8>(from) != BACKSLASH) break;
-    const value = load<u8>(ESCAPES + <usize>load<u8>(from, 1));
-    if (value == 0) break;
-    store<u8>(to++, value);
-    from += 2;
+    const a = v128.load(from), b = v128.load(from, 16), c = v128.load(from, 32), d = v128.load(from, 48);
+    seen = v128.or(v128.or(seen, v128.or(a, b)), v128.or(c, d));
+    let special = specialBytes(a) | (specialBytes(b) << 16) | (specialBytes(c) << 32) | (specialBytes(d) << 48);
+    const block = from;
+    while (special) {
+      const at = block + <usize>ctz(special);
+      const run = at - from;
+      copyRun(from, run, to);
+      from = at;
+      to += run;
+      if (at + 1 >= end || load<u8>(at) != BACKSLASH) return stop(at, end, to, seen);
+      const value = load<u8>(ESCAPES + <usize>load<u8>(at, 1));
+      if (value == 0) return stop(at, end, to, seen);
+      store<u8>(to++, value);
+      from = at + 2;
+      // What the backslash escapes is not special, even where it is one.
+      special &= special - 1;
+      special &= ~((<u64>2 << <u64>(at - block)));
+    }
+    if (from < block + 64) {
+      const run = block + 64 - from;
+      copyRun(from, run, to);
+      from += run;
+      to += run;
+    }
   }
-  if (from > end) {
-    to -= from - end;
-    from = end;
-  }
+  return stop(from, end, to, seen);
+}
+
+function stop(from: usize, end: usize, to: usize, seen: v128): usize {
   high = i8x16.bitmask(seen) != 0;
-  copied = to;
-  return from;
+  copied = from > end ? to - (from - end) : to;
+  return from > end ? end : from;
 }
 
 /** Where the first line feed is, or `end`. */

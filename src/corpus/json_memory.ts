@@ -26,7 +26,7 @@ export interface JsonMemory {
 
 const PAGE = 65536;
 /** Bytes that are read and written behind what is asked for. */
-const PADDING = 64;
+const PADDING = 128;
 /** A memory that has become larger is given back. */
 const KEPT_BYTES = 16 * 1024 * 1024;
 const MAX_BYTES = 2 ** 32 - PAGE;

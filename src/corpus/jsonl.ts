@@ -39,12 +39,12 @@ export function lineTooLong(label: string, line: number, offset: number, maxLine
 }
 
 /** A block goes out as soon as it has so many bytes. */
-const BLOCK_BYTES = 1024 * 1024;
+const BLOCK_BYTES = 512 * 1024;
 /** What a block's buffer has room for at first: it grows for longer lines. */
 const BUFFER_BYTES = BLOCK_BYTES + 128 * 1024;
 
 /**
- * The lines of a jsonl stream, in blocks of about 1 MiB. Memory: a block, or the longest line.
+ * The lines of a jsonl stream, in blocks of about half a MiB. Memory: a block, or the longest line.
  * @throws what `onDamage` throws.
  */
 export async function* readLines(reader: ByteReader, options: JsonlOptions): AsyncGenerator<Lines> {
@@ -53,8 +53,8 @@ export async function* readLines(reader: ByteReader, options: JsonlOptions): Asy
   let { line, offset } = options.from ?? { line: 1, offset: reader.offset };
   let buffer = new Uint8Array(takeBuffer(BUFFER_BYTES));
   let used = 0;
-  /** Where the last whole line in the buffer ends. */
-  let wholeLines = 0;
+  /** How many bytes at its beginning were searched for a line end, without success. */
+  let searched = 0;
   /** Bytes of a line that is too long, which are not kept. */
   let discarded = 0;
 
@@ -66,8 +66,6 @@ export async function* readLines(reader: ByteReader, options: JsonlOptions): Asy
       buffer = grown;
     }
     buffer.set(part, used);
-    const newline = part.lastIndexOf(NEWLINE);
-    if (newline >= 0) wholeLines = used + newline + 1;
     used += part.length;
   };
   /** Takes the first `end` bytes; what is behind them begins the next block. */
@@ -80,7 +78,7 @@ export async function* readLines(reader: ByteReader, options: JsonlOptions): Asy
     buffer = new Uint8Array(takeBuffer(Math.max(BUFFER_BYTES, rest.length)));
     buffer.set(rest);
     used = rest.length;
-    wholeLines = 0;
+    searched = 0;
     return block;
   };
 
@@ -98,12 +96,15 @@ export async function* readLines(reader: ByteReader, options: JsonlOptions): Asy
     }
     append(chunk);
     if (used < BLOCK_BYTES) continue;
-    if (wholeLines > 0) yield take(wholeLines);
+    const wholeLines = searched + buffer.subarray(searched, used).lastIndexOf(NEWLINE) + 1;
+    if (wholeLines > searched) yield take(wholeLines);
+    else searched = used;
     if (used <= maxLineBytes) continue;
     // No line ends in what is left.
     onDamage(lineTooLong(label, line, offset, maxLineBytes));
     discarded = used;
     used = 0;
+    searched = 0;
   }
   if (used > 0) yield take(used);
 }

@@ -67,9 +67,9 @@ export interface CorpusBlocks {
 
 const PROGRESS_MS = 100;
 /** Buffers that are kept to be filled again. */
-const MAX_SPARES = 4;
-const MIN_SPARE_BYTES = 1024 * 1024;
-const MAX_SPARE_BYTES = 4 * MIN_SPARE_BYTES;
+const MAX_SPARES = 8;
+const MIN_SPARE_BYTES = 512 * 1024;
+const MAX_SPARE_BYTES = 8 * MIN_SPARE_BYTES;
 const DEFAULT_MAX_DEDUPLICATE_BYTES = 256 * 1024 * 1024;
 const DEFAULT_INFLATION = { bytes: 1024 ** 3, ratio: 1000 };
 

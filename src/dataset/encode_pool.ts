@@ -104,7 +104,7 @@ export async function createEncodePool(
     },
     encodeHere,
     reuse(ids) {
-      if (spares.length < workers) spares.push(ids);
+      if (spares.length < 2 * workers) spares.push(ids);
     },
     [Symbol.dispose]() {
       for (const { worker } of threads) worker.terminate();

@@ -49,9 +49,9 @@ export interface TokenizeOptions {
   readonly onProgress?: (progress: { documents: number; tokens: number; textBytes: number }) => void;
   /** Called once, where the run goes on from an earlier one. */
   readonly onResumed?: (progress: { documents: number; tokens: number }) => void;
-  /** Milliseconds between checkpoints; default 500. */
+  /** Milliseconds between checkpoints; default 250. */
   readonly checkpointMs?: number;
-  /** Bytes of input that are encoded at a time; default 1 MiB. */
+  /** Bytes of input that are encoded at a time; default 512 KiB. */
   readonly groupBytes?: number;
 }
 
@@ -62,8 +62,8 @@ export interface Tokenized {
   readonly report: CorpusReport | null;
 }
 
-const defaultCheckpointMs = 500;
-const defaultGroupBytes = 1024 * 1024;
+const defaultCheckpointMs = 250;
+const defaultGroupBytes = 512 * 1024;
 const LARGE_FILE_BYTES = 4 * 1024 * 1024;
 /** Groups under way for each thread: one being encoded, one waiting, and some that wait for their turn to be written. */
 const groupsPerThread = 4;

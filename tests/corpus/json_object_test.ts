@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert/strict";
 import fc from "fast-check";
-import { createJsonObjectReader } from "../../src/corpus/json_object.ts";
+import { createJsonMemory } from "../../src/corpus/json_memory.ts";
+import { createJsonObjectReader, type JsonObjectFields } from "../../src/corpus/json_object.ts";
 import { bytes, decoder, encoder } from "./support.ts";
 
 class Fault extends Error {
@@ -9,7 +10,10 @@ class Fault extends Error {
   }
 }
 
-const reader = createJsonObjectReader("text", ["path", "lang"], (what, at) => new Fault(what, at));
+const fault = (what: string, at: number) => new Fault(what, at);
+const reader = createJsonObjectReader("text", ["path", "lang"], fault);
+const memory = createJsonMemory();
+const memoryReader = createJsonObjectReader("text", ["path", "lang"], fault, memory.copyText);
 
 interface Read {
   kind: string;
@@ -18,16 +22,42 @@ interface Read {
   lone: boolean;
 }
 
-/** Reads a line that stands in the middle of other bytes, into the middle of a buffer. */
+/** Reads a line that stands in the middle of other bytes, into the middle of a buffer; in WebAssembly as well, with the same outcome. */
 function read(line: string | Uint8Array): Read {
   const raw = typeof line === "string" ? encoder.encode(line) : line;
   const source = bytes('"}]', raw, '"}]\\');
-  const out = new Uint8Array(raw.length + 9).fill(7);
-  const fields = reader.read(source, 3, 3 + raw.length, out, 5);
-  ok(out.subarray(0, 5).every((byte) => byte === 7) && out.subarray(-4).every((byte) => byte === 7), "out of bounds");
+  const inMemory = outcome(() => {
+    const { source: all, start, end, text, textStart } = memory.load(source);
+    strictEqual(all, text, "WebAssembly was not used");
+    const fields = memoryReader.read(all, start + 3, end - 4, text, textStart);
+    strictEqual(decoder.decode(all.subarray(start, end)), decoder.decode(source), "the source was written to");
+    return readOf(fields, text, textStart);
+  }, () => memory.load(source).start);
+  const plain = outcome(() => {
+    const out = new Uint8Array(raw.length + 9).fill(7);
+    const fields = reader.read(source, 3, 3 + raw.length, out, 5);
+    ok(out.subarray(0, 5).every((byte) => byte === 7) && out.subarray(-4).every((byte) => byte === 7), "out of bounds");
+    return readOf(fields, out, 5);
+  }, () => 0);
+  deepStrictEqual(inMemory, plain);
+  if (plain.fault) throw new Fault(...plain.fault);
+  return plain.read!;
+}
+
+/** What was read, or the fault and its place behind where the source starts. */
+function outcome(action: () => Read, start: () => number): { read?: Read; fault?: [string, number] } {
+  try {
+    return { read: action() };
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    return { fault: [error.message, error.at - start()] };
+  }
+}
+
+function readOf(fields: JsonObjectFields, out: Uint8Array, start: number): Read {
   return {
     kind: fields.text,
-    text: decoder.decode(out.subarray(5, 5 + fields.textBytes)),
+    text: decoder.decode(out.subarray(start, start + fields.textBytes)),
     others: [...fields.others],
     lone: fields.loneSurrogates,
   };
@@ -100,6 +130,7 @@ const text = fc.oneof(
     maxLength: 40,
   }),
   fc.string({ maxLength: 40 }),
+  fc.string({ unit: fc.constantFrom("abcdefg", "    ", "\n", "\\", '"', "é", "\t"), maxLength: 150 }),
 );
 const value: fc.Arbitrary<fc.JsonValue> = fc.oneof(text, fc.jsonValue({ maxDepth: 3 }));
 const entries = fc.array(fc.tuple(key, value), { maxLength: 6 });

@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
+import { countWithIndexOf, createLineCounter } from "../../src/corpus/count_lines.ts";
 import { FormatError, UserError } from "../../src/errors.ts";
 import { bytes, collect, collectFile, failure, streamOf } from "./support.ts";
 
@@ -79,5 +80,36 @@ Deno.test("jsonl: texts come back however the stream is cut into chunks", async 
       },
     ),
     { numRuns: 100, seed: 3 },
+  );
+});
+
+Deno.test("jsonl: lines longer than a block, and lines that are too long, leave the numbers of the others right", async () => {
+  const long = (bytes: number) => JSON.stringify({ text: "x".repeat(bytes) });
+  const short = (name: string) => JSON.stringify({ text: name });
+  const file = [short("a"), long(3_000_000), short("b"), long(2_000_000), long(5_000_000), short("c"), long(1_400_000)];
+  for (const last of ["", "\n"]) {
+    const options = {
+      maxDocumentBytes: 2_500_000,
+      onError: "skip" as const,
+      onDamage: (what: string) => told.push(what),
+    };
+    const told: string[] = [];
+    const { texts, paths, report } = await collectFile("a.jsonl", file.join("\n") + last, options);
+    deepStrictEqual(texts.map((text) => text.length), [1, 1, 2_000_000, 1, 1_400_000]);
+    deepStrictEqual(paths.map((path) => path.replace(/.*:/, "")), ["1", "3", "4", "6", "7"]);
+    strictEqual(report.skippedDamaged, 2);
+    match(told[0], /a\.jsonl:2, byte 13: a line of more than 2500000 bytes/);
+    match(told[1], /a\.jsonl:5, byte 5000050: a line of more than 2500000 bytes/);
+  }
+});
+
+Deno.test("line ends are counted as by indexOf", () => {
+  const count = createLineCounter();
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(10, 11, 0x8a, 97), { maxLength: 100 }), fc.nat(70_000), (some, rest) => {
+      const all = bytes(some, new Uint8Array(rest).fill(10, rest >> 1), some);
+      strictEqual(count(all), countWithIndexOf(all));
+    }),
+    { numRuns: 200, seed: 4 },
   );
 });

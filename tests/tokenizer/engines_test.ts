@@ -1,6 +1,6 @@
 /** The encoder's two engines give the same ids, whatever the text and however it is handed over. */
 
-import { createEncoder, type Encoder } from "../../src/tokenizer/encoder.ts";
+import { createEncoder, type Encoder, growEncoder } from "../../src/tokenizer/encoder.ts";
 import { gpt2Vocabulary } from "../../src/tokenizer/gpt2.ts";
 import { PATTERN_NAMES, type PatternName } from "../../src/tokenizer/patterns.ts";
 import { byteIds, type Vocabulary } from "../../src/tokenizer/vocabulary.ts";
@@ -171,6 +171,16 @@ for (const engine of ["wasm", "script"] as const) {
       assert.deepEqual(ids.slice(0, count), encoder.encode(text), `${size} bytes`);
     }
     assert.throws(() => encoder.encode(encoder.inputBuffer(100).subarray(1)), /beginning/);
+  });
+
+  Deno.test(`ids of 16 bits are the same, from a seed too, also of texts and pieces longer than a window (${engine})`, () => {
+    const grown = growEncoder(encoder.seed);
+    assert.equal(grown.engine, encoder.engine);
+    for (const text of [code.join("\n"), "a".repeat(500_001), `${"é".repeat(70_000)} `, "", "x"]) {
+      const bytes = utf8.encode(text);
+      const ids = new Uint16Array(bytes.length + 1);
+      assert.deepEqual(Uint32Array.from(ids.subarray(0, grown.encodeInto(bytes, ids))), encoder.encode(bytes));
+    }
   });
 
   Deno.test(`a giant piece takes memory for as long as it is encoded (${engine})`, () => {

@@ -23,7 +23,7 @@ const options = optionTable({
   tokenizer: { type: "string", default: "gpt2", help: "What it is encoded with" },
   workers: { type: "integer", default: 2, min: 1, help: "Threads of both" },
   turns: { type: "integer", default: 5, min: 0, help: "How often encoders and data take turns" },
-  gigabytes: { type: "list", placeholder: "N,…", help: "Sizes of text at which memory is looked at, such as 0.1,1,10" },
+  gigabytes: { type: "list", placeholder: "N", help: "Sizes of text at which memory is looked at, such as 0.1 1 10" },
 });
 
 interface Share {
@@ -138,8 +138,10 @@ function median(values: readonly number[]): number {
 
 async function run({ input, tokenizer, workers, turns, gigabytes }: OptionValues<typeof options>): Promise<boolean> {
   if (input === null) throw new Error("the parser let a required option pass");
-  const sizes = gigabytes.map(Number);
-  if (sizes.some((size) => !(size > 0))) throw new UserError("not a list of sizes", { where: "--gigabytes" });
+  const sizes = gigabytes.flatMap((word) => word.split(",")).map(Number);
+  if (sizes.some((size) => !(size > 0))) {
+    throw new UserError("not a list of sizes", { where: "--gigabytes", expected: "numbers above 0" });
+  }
   const rateOf = (bytes: number, seconds: number) => `${(bytes / seconds / 1e6).toFixed(1)} MB/s`;
   const peakOf = ({ peakBytes }: DataRun) => peakBytes === null ? "?" : `${(peakBytes / 1e6).toFixed(0)} MB`;
   const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
@@ -180,7 +182,7 @@ else if (import.meta.main) {
     description:
       "Times data beside as many encoders that do nothing else, and looks at its memory while the corpus goes in again and again.",
     options,
-    example: "--input corpus.jsonl.zst --gigabytes 0.1,1,10",
+    example: "--input corpus.jsonl.zst --gigabytes 0.1 1 10",
     run,
   });
 }

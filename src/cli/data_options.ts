@@ -45,7 +45,8 @@ export const dataOptionTable = optionTable({
     type: "integer",
     min: 1,
     group: "Running",
-    help: "Threads that parse and encode, the one that reads among them; default: all processors; the files are the same",
+    help:
+      "Threads that parse and encode, the one that reads among them; default: all processors; the files are the same",
   },
   resume: {
     type: "boolean",

@@ -100,7 +100,7 @@ export function createByteReader(stream: ByteStream): ByteReader {
       parts.push(part.slice());
       missing -= part.length;
     }
-    return parts.length === 0 ? EMPTY : concatBytes(parts);
+    return parts.length === 0 ? new Uint8Array(0) : concatBytes(parts);
   }
 
   async function skip(count: number): Promise<number> {

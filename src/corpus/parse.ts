@@ -5,6 +5,7 @@
  */
 import type { FormatError } from "../errors.ts";
 import type { Block } from "./block.ts";
+import { stopping } from "./damage.ts";
 import { type ContentHash, createContentHash, type Deduplicator } from "./deduplicate.ts";
 import { createDocumentFilter, type DocumentFilterOptions } from "./document_filter.ts";
 import type { Document } from "./document.ts";
@@ -94,7 +95,7 @@ export async function createBlockParser(options: ParseOptions = {}): Promise<(bl
     maxLineBytes: options.maxDocumentBytes ?? DEFAULT_MAX_DOCUMENT_BYTES,
     onBlankLine: () => drop("skippedEmpty"),
     onDamage: (error) => {
-      if (options.onError !== "skip") throw error;
+      if (options.onError !== "skip") throw stopping(error);
       damaged.push(error);
     },
   });

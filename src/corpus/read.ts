@@ -11,6 +11,7 @@
 import type { FormatError, UserError } from "../errors.ts";
 import type { Block } from "./block.ts";
 import type { ReadContext } from "./content.ts";
+import { stopping } from "./damage.ts";
 import { createDeduplicator } from "./deduplicate.ts";
 import type { Document } from "./document.ts";
 import { createFilter } from "./filter.ts";
@@ -166,7 +167,7 @@ export function createCorpusGate(report: CorpusReport, options: ReadCorpusOption
 /** Throws what is damaged, or counts and tells it where it is to be left out. */
 function createDamageReport(report: CorpusReport, { onError, onDamage }: ReadCorpusOptions) {
   return (error: FormatError | UserError, lost?: string): void => {
-    if (onError !== "skip") throw error;
+    if (onError !== "skip") throw stopping(error);
     report.skippedDamaged++;
     onDamage?.(error.message + (lost === undefined ? "" : `\nLOST: ${lost}`));
   };

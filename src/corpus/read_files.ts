@@ -1,12 +1,9 @@
-/** Opens the files that a reading comes to, the next few of a folder ahead of time. */
+/** Opens the files that a reading comes to. */
 import type { ReadContext } from "./content.ts";
 import { countSkipped } from "./content.ts";
-import { type FoundFile, type Skipped, walkFolder } from "./folder.ts";
-import { inputError, type InputFile, openInputFile } from "./input.ts";
-import { kindOfName } from "./kinds.ts";
+import { type FoundFile, walkFolder } from "./folder.ts";
+import { inputError, type InputFile, openFolderFile, openInputFile } from "./input.ts";
 import type { FileIdentity } from "./place.ts";
-
-const PREFETCHED_FILES = 8;
 
 /** A file to read; without `file`, one that is dealt with already. */
 export interface OpenedFile {
@@ -14,20 +11,17 @@ export interface OpenedFile {
   readonly file: InputFile | null;
 }
 
-/** Opens a file, or, where it is to be passed over, only looks at it. */
-export async function openWithIdentity(
-  { report, signal }: ReadContext,
-  path: string,
-  passOver: boolean,
-): Promise<OpenedFile> {
-  const count = (bytes: number) => report.bytesRead += bytes;
-  if (!passOver) {
-    const file = await openInputFile(path, count, signal);
-    return { identity: file, file };
-  }
+/** Opens a file that was named by itself, or, where it is to be passed over, only looks at it. */
+export async function openNamedFile(context: ReadContext, path: string, passOver: boolean): Promise<OpenedFile> {
+  if (passOver) return lookAt(context, path);
+  const file = await openInputFile(path, (bytes) => context.report.bytesRead += bytes, context.signal);
+  return { identity: file, file };
+}
+
+function lookAt({ report }: ReadContext, path: string): OpenedFile {
   try {
-    const { size, mtime } = await Deno.stat(path);
-    count(size);
+    const { size, mtime } = Deno.statSync(path);
+    report.bytesRead += size;
     return { identity: { size, modified: mtime?.getTime() ?? 0 }, file: null };
   } catch (error) {
     throw inputError(path, error);
@@ -35,49 +29,21 @@ export async function openWithIdentity(
 }
 
 /**
- * The files of a folder in order, the next few being opened and begun meanwhile. What the walk passes over is counted when the file
- * after it is given, so the counts at any file do not depend on how far ahead the walk is.
- * @param passOver Whether the file that comes so many files after the last one given is to be passed over.
+ * The files of a folder in order, each opened when it is asked for. What the walk passes over is counted when it comes by.
+ * @param passOver Whether the next file is only to be looked at.
  */
-export async function* openFolderFiles(
+export function* openFolderFiles(
   context: ReadContext,
   root: string,
-  passOver: (ahead: number) => boolean,
-): AsyncGenerator<OpenedFile & { found: FoundFile }> {
+  passOver: () => boolean,
+): Generator<OpenedFile & { found: FoundFile }> {
   const { report, signal } = context;
-  let skipped: Skipped[] = [];
-  const files = walkFolder(root, context.filter, (why) => skipped.push(why), signal);
-  const open = async (path: string, pass: boolean): Promise<OpenedFile> => {
-    const opened = await openWithIdentity(context, path, pass);
-    try {
-      const kind = kindOfName(path);
-      if (kind !== "zip" && kind !== "parquet") await opened.file?.prefetch();
-      return opened;
-    } catch (error) {
-      opened.file?.close();
-      throw error;
+  for (const found of walkFolder(root, context.filter, (why) => countSkipped(report, why), signal)) {
+    if (passOver()) {
+      yield { found, ...lookAt(context, found.path) };
+      continue;
     }
-  };
-  const queue: { found: FoundFile; skipped: Skipped[]; opening: Promise<OpenedFile> }[] = [];
-  try {
-    for (let walking = true; walking || queue.length > 0;) {
-      while (walking && queue.length < PREFETCHED_FILES) {
-        const next = await files.next();
-        if (next.done) walking = false;
-        else {
-          const opening = open(next.value.path, passOver(queue.length));
-          opening.catch(() => {});
-          queue.push({ found: next.value, skipped, opening });
-          skipped = [];
-        }
-      }
-      const head = queue.shift();
-      if (head === undefined) break;
-      for (const why of head.skipped) countSkipped(report, why);
-      yield { found: head.found, ...await head.opening };
-    }
-    for (const why of skipped) countSkipped(report, why);
-  } finally {
-    for (const { opening } of queue) await opening.then(({ file }) => file?.close(), () => {});
+    const file = openFolderFile(found.path, (bytes) => report.bytesRead += bytes, signal);
+    yield { found, identity: file, file };
   }
 }

@@ -121,7 +121,9 @@ export function countDocument(report: CorpusReport, language: string | null, byt
 
 /** A copy that later counting does not change. */
 export function copyReport(report: CorpusReport): CorpusReport {
-  return { ...report, languages: structuredClone(report.languages) };
+  const languages: CorpusReport["languages"] = {};
+  for (const name in report.languages) languages[name] = { ...report.languages[name] };
+  return { ...report, languages };
 }
 
 /** Sets the counts of `report` to those of an earlier reading; what is about the moment stays. */

@@ -2,6 +2,7 @@
  * The inputs themselves: files, folders in order, and standard input; each block is held against the place from which an earlier
  * reading is to go on.
  */
+import { setImmediate } from "node:timers";
 import { UserError } from "../errors.ts";
 import type { Block } from "./block.ts";
 import { type ByteStream, createByteReader } from "./bytes.ts";
@@ -10,7 +11,7 @@ import type { Filter } from "./filter.ts";
 import { walkFolder } from "./folder.ts";
 import { inputError, type InputFile, streamInput } from "./input.ts";
 import type { Place } from "./place.ts";
-import { openFolderFiles, openWithIdentity } from "./read_files.ts";
+import { openFolderFiles, openNamedFile } from "./read_files.ts";
 
 /** An input that inflates to more than `bytes` and more than `ratio` times its own size is refused. */
 export interface Inflation {
@@ -73,9 +74,19 @@ async function measure(inputs: Input[], filter: Filter, signal: AbortSignal): Pr
   let total = 0;
   for (const { path, stat } of inputs) {
     if (stat?.isFile) total += stat.size;
-    else {for await (const file of walkFolder(path, filter, () => {}, signal)) {
-        total += (await Deno.lstat(file.path)).size;
-      }}
+    else total += await measureFolder(path, filter, signal);
+  }
+  return total;
+}
+
+const FILES_AT_A_TIME = 200;
+
+async function measureFolder(path: string, filter: Filter, signal: AbortSignal): Promise<number> {
+  let total = 0;
+  let files = 0;
+  for (const file of walkFolder(path, filter, () => {}, signal)) {
+    total += Deno.lstatSync(file.path).size;
+    if (++files % FILES_AT_A_TIME === 0) await new Promise<void>((resolve) => void setImmediate(resolve));
   }
   return total;
 }
@@ -152,13 +163,13 @@ async function* readNamedFile(
   path: string,
   { inflation, place }: Account,
 ): AsyncGenerator<Block> {
-  const { identity, file } = await openWithIdentity(context, path, place.isBehind(0));
+  const { identity, file } = await openNamedFile(context, path, place.isBehind());
   place.enter(path, identity);
   if (file) yield* readFile(context, { path, name: path, explicit: true, file }, { inflation, place });
 }
 
 async function* readFolder(context: ReadContext, root: string, { inflation, place }: Account): AsyncGenerator<Block> {
-  for await (const { found, identity, file } of openFolderFiles(context, root, (ahead) => place.isBehind(ahead))) {
+  for (const { found, identity, file } of openFolderFiles(context, root, place.isBehind)) {
     place.enter(found.path, identity);
     if (!file) continue;
     const opened = { path: found.path, name: found.relative, explicit: false, file };

@@ -19,19 +19,26 @@ function bomOf(bytes: Uint8Array): Bom {
 }
 
 /**
+ * What a byte adds to the count of control characters (the lower 16 bits: a sample is shorter than that) and of bytes outside of ASCII
+ * (the upper ones).
+ */
+const ODD_BYTES = Uint32Array.from(
+  { length: 256 },
+  (_, byte) => byte >= 128 ? 1 << 16 : byte < 32 && (byte < 8 || byte > 13) && byte !== 27 ? 1 : 0,
+);
+
+/**
  * Whether a file that starts with these bytes is not text: it has a NUL byte (and no UTF-16 byte order mark), or more
  * than a tenth of control characters, or it is not UTF-8 and three tenths of it are outside of ASCII.
  */
 export function looksBinary(sample: Uint8Array): boolean {
   const bom = bomOf(sample);
   if (bom === "utf-16le" || bom === "utf-16be") return false;
-  let control = 0;
-  let high = 0;
-  for (const byte of sample) {
-    if (byte === 0) return true;
-    if (byte < 32 && (byte < 8 || byte > 13) && byte !== 27) control++;
-    else if (byte >= 128) high++;
-  }
+  if (sample.indexOf(0) >= 0) return true;
+  let counts = 0;
+  for (let i = 0; i < sample.length; i++) counts += ODD_BYTES[sample[i]];
+  const control = counts & 0xffff;
+  const high = counts >>> 16;
   if (control * 10 > sample.length) return true;
   return high * 10 > sample.length * 3 && !isUtf8(withoutTornEnd(sample));
 }

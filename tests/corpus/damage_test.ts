@@ -151,3 +151,13 @@ Deno.test("bombs: what inflates to more than a limit and a multiple of its size 
     strictEqual((await collect([folder], { maxInflation: { bytes: 2_000_000, ratio: 1000 } })).texts.length, 2);
   });
 });
+
+Deno.test("damage that stops the work comes with a hint at --on_error, unless it has another", async () => {
+  const cut = gzip("x".repeat(1000)).subarray(0, -9);
+  match((await failure(collectFile("a.gz", cut))).message, /HINT: --on_error skip/);
+  match((await failure(collectFile("a.jsonl", '{"text": }\n'))).message, /HINT: --on_error skip/);
+  const other = (await failure(collectFile("a.jsonl", '{"code": "x"}\n'))).message;
+  ok(other.includes("--json_key") && !other.includes("--on_error"));
+  const { told } = await skipping("a.jsonl", '{"text": }\n');
+  ok(told.length === 1 && !told[0].includes("--on_error"));
+});

@@ -93,6 +93,20 @@ Deno.test("any number of threads writes the same bytes, with and without duplica
     }
   }));
 
+Deno.test("empty files between others go to threads and are left out", () =>
+  inFolder(async (folder) => {
+    const tokenizer = await tinyTokenizer(`${folder}/tok`);
+    Deno.mkdirSync(`${folder}/in`);
+    for (let i = 0; i < 40; i++) Deno.writeTextFileSync(`${folder}/in/${i}.py`, i % 2 ? "" : "x = 1\n".repeat(300));
+    const { report } = await tokenize({
+      paths: [`${folder}/in`],
+      tokenizer,
+      prefix: `${folder}/out/x`,
+      more: { workers: 3 },
+    });
+    assert.deepEqual([report?.documents, report?.skippedEmpty], [20, 20]);
+  }));
+
 function sameContents(a: Record<string, string>, b: Record<string, string>): boolean {
   const names = Object.keys(a);
   return names.join() === Object.keys(b).join() && names.every((name) => a[name] === b[name]);

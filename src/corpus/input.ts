@@ -88,9 +88,8 @@ function inputFile({ path, file, count, signal, sync }: Opened): InputFile {
     return bytes ?? 0;
   }
 
-  // A file that says it has no bytes may be one that the kernel makes up while it is read: that is read to its end.
-  const atEnd = (): boolean => size > 0 && position >= size;
-  const chunkBytes = (): number => size === 0 ? CHUNK_BYTES / 16 : Math.min(CHUNK_BYTES, size - position);
+  const atEnd = (): boolean => position >= size;
+  const chunkBytes = (): number => Math.min(CHUNK_BYTES, size - position);
   /** The reading that was begun last: nothing else may move the file's place before it is over. */
   let reading: Promise<Uint8Array> = Promise.resolve(EMPTY);
   /** Begins to read a chunk, into `buffer` where that has room. What is read is not counted yet. */
@@ -102,6 +101,7 @@ function inputFile({ path, file, count, signal, sync }: Opened): InputFile {
     return reading;
   }
   const settled = (): Promise<unknown> => reading.catch(() => {});
+  let streamed = false;
 
   return {
     size,
@@ -114,6 +114,11 @@ function inputFile({ path, file, count, signal, sync }: Opened): InputFile {
         await settled();
         countUpTo(offset - counted);
         position = await file.seek(offset, Deno.SeekMode.Start);
+      }
+      if (size === 0 && !sync) {
+        // It may be a pipe, or a file that the kernel makes up while it is read.
+        streamed = true;
+        return yield* streamInput(file.readable, count, signal);
       }
       if (atEnd()) return;
       // While a chunk is worked on, the next one is read into the buffer of the one before.
@@ -154,7 +159,7 @@ function inputFile({ path, file, count, signal, sync }: Opened): InputFile {
     },
     close() {
       countUpTo(size - counted);
-      file.close();
+      if (!streamed) file.close(); // a stream closes its file by itself
     },
   };
 }

@@ -206,3 +206,23 @@ Deno.test("progress is reported up to the whole", async () => {
     strictEqual(report.totalBytes, 28);
   });
 });
+
+Deno.test({
+  name: "a pipe that is named is read to its end, and one that never ends can be stopped",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFiles({ "a.jsonl": '{"text": "in a pipe"}\n' }, async (folder) => {
+      const pipe = `${folder}/pipe`;
+      strictEqual((await new Deno.Command("mkfifo", { args: [pipe] }).output()).code, 0);
+      const writer = new Deno.Command("sh", { args: ["-c", `cat ${folder}/a.jsonl > ${pipe}`] }).spawn();
+      deepStrictEqual((await collect([pipe], { jsonKey: "text" })).texts, ["in a pipe"]);
+      await writer.status;
+
+      using held = Deno.openSync(pipe, { read: true, write: true });
+      held.writeSync(new TextEncoder().encode('{"text": "and more"}\n'));
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(new Error("enough")), 50);
+      const error = await failure(collect([pipe], { signal: controller.signal }));
+      match(error.message, /enough/);
+    }),
+});

@@ -5,7 +5,8 @@
  */
 
 import { createByteLevelTokenizer } from "../src/tokenizer/byte_level.ts";
-import { createEncoder, type Encoder, type EngineName } from "../src/tokenizer/encoder.ts";
+import { createEncoder, type Encoder } from "../src/tokenizer/encoder.ts";
+import type { EngineName } from "../src/tokenizer/engine.ts";
 import { gpt2Vocabulary } from "../src/tokenizer/gpt2.ts";
 import { PATTERN_NAMES, type PatternName } from "../src/tokenizer/patterns.ts";
 import { parseTokenizerJson } from "../src/tokenizer/tokenizer_json.ts";

@@ -4,7 +4,8 @@
  * takes them about as long.
  */
 
-import { createEncoder, type EncoderTables, type EngineName } from "../src/tokenizer/encoder.ts";
+import { createEncoder } from "../src/tokenizer/encoder.ts";
+import type { EncoderTables, EngineName } from "../src/tokenizer/engine.ts";
 import { gpt2Vocabulary } from "../src/tokenizer/gpt2.ts";
 import { loadTokenizer } from "../src/tokenizer/load.ts";
 import { byteIds } from "../src/tokenizer/vocabulary.ts";

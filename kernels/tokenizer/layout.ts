@@ -1,5 +1,5 @@
 /**
- * Where everything is in an encoder's memory. Read by AssemblyScript and by the host (src/tokenizer/wasm_encoder.ts).
+ * Where everything is in an encoder's memory. Read by AssemblyScript and by the host (src/tokenizer/wasm_engine.ts).
  * Addresses are in bytes. Behind VOCABULARY come the merge table, the merges' results and the text, whose places depend on
  * the vocabulary and are told to `configure`; behind the text, what a long piece needs.
  */

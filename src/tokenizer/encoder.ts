@@ -8,7 +8,7 @@
  */
 
 import { CodekilnError } from "../errors.ts";
-import type { PatternName } from "./patterns.ts";
+import type { EncoderTables, EngineName } from "./engine.ts";
 import { createScriptEngine } from "./script_engine.ts";
 import { createEngineImage, createWasmEngine, type EngineImage } from "./wasm_engine.ts";
 
@@ -17,44 +17,11 @@ const WINDOW = 1 << 17;
 /** A window that has become larger is given back after the text that needed it. */
 const KEPT_WINDOW = 1 << 20;
 
-/** What ids are made from. */
-export interface EncoderTables {
-  /** The id of each of the 256 bytes. */
-  readonly byteToId: Int32Array;
-  /** Triples (left, right, result) in order of rank. */
-  readonly merges: Int32Array;
-  readonly pattern: PatternName;
-}
-
 /** What encoders in other threads are made from; can be sent to them. `image` is null where WebAssembly is not to be used. */
 export interface EncoderSeed {
   readonly tables: EncoderTables;
   readonly image: EngineImage | null;
 }
-
-/** Turns windows of text into ids. */
-export interface EncoderEngine {
-  readonly name: EngineName;
-  /**
-   * The window: room for text, of at least the bytes asked for. What was in it is lost where it has to grow.
-   * @throws {RangeError} where there is no memory for it.
-   */
-  window(bytes: number): Uint8Array;
-  /**
-   * Encodes the window from `start` on.
-   * @param last Whether the text ends at `end`; otherwise pieces close to it are left for later.
-   * @returns Where to go on. It is `start` where the window is too small for a piece.
-   */
-  run(start: number, end: number, last: boolean): number;
-  /** The ids of the last run: a view that is good until the next one. */
-  ids(): Uint32Array;
-  /** The same in 16 bits, where all ids fit; to be asked for once, and not after `ids`. */
-  shortIds(): Uint16Array;
-  /** Gives back the memory of a window that has grown, and everything that was needed beside it. */
-  shrink(): void;
-}
-
-export type EngineName = "WebAssembly" | "TypeScript";
 
 export interface Encoder {
   readonly engine: EngineName;

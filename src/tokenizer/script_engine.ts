@@ -9,7 +9,7 @@
  */
 
 import { LOOKAHEAD } from "../../kernels/tokenizer/layout.ts";
-import type { EncoderEngine, EncoderTables } from "./encoder.ts";
+import type { EncoderEngine, EncoderTables } from "./engine.ts";
 import { mergePiece } from "./merge.ts";
 import { buildMergeTable } from "./merge_table.ts";
 import { hashBytes, hashWords, HIGH_MASK, LOW_MASK } from "./piece_hash.ts";

@@ -17,7 +17,7 @@ import {
   VOCABULARY,
 } from "../../kernels/tokenizer/layout.ts";
 import { classTable } from "./characters.ts";
-import type { EncoderEngine, EncoderTables } from "./encoder.ts";
+import type { EncoderEngine, EncoderTables } from "./engine.ts";
 import { buildMergeTable } from "./merge_table.ts";
 import { PATTERN_NAMES } from "./patterns.ts";
 

@@ -1,5 +1,6 @@
 /** The system BLAS: what findBlas takes and refuses, and that products by it are right and the same for any number of threads. */
-import { findBlas, openBlas } from "../../src/device/cpu/blas.ts";
+import { openBlas } from "../../src/device/cpu/blas.ts";
+import { findBlas } from "../../src/device/cpu/blas_find.ts";
 import { openCpuDevice } from "../../src/device/cpu/device.ts";
 import { chooseTile, wantsBlas } from "../../src/device/cpu/matmul_blas.ts";
 import { readFloats } from "../../src/device/device.ts";

@@ -1,7 +1,7 @@
 /** The same run on several devices and numbers of threads: the same bits for any number of threads, close losses on any device. */
 import { createHash } from "node:crypto";
 import { openCpuDevice } from "../../src/device/cpu/device.ts";
-import { findBlas } from "../../src/device/cpu/blas.ts";
+import { findBlas } from "../../src/device/cpu/blas_find.ts";
 import type { Device } from "../../src/device/device.ts";
 import { train } from "../../src/train/run.ts";
 import { devicesAndReference } from "../device/devices.ts";

@@ -3,8 +3,6 @@ import { DeviceError } from "../../errors.ts";
 import { loadBlas, NO_TRANS, ROW_MAJOR, TRANS } from "./blas_library.ts";
 import type { BlasGemm } from "./module.ts";
 
-export { findBlas } from "./blas_find.ts";
-
 /** A library that has been found (blas_find.ts). */
 export interface BlasLibrary {
   /** File or name that the system's loader takes. */

@@ -1,0 +1,36 @@
+/** What an encoder's engine is: encoder.ts drives it, wasm_engine.ts and script_engine.ts are two. */
+
+import type { PatternName } from "./patterns.ts";
+
+/** What ids are made from. */
+export interface EncoderTables {
+  /** The id of each of the 256 bytes. */
+  readonly byteToId: Int32Array;
+  /** Triples (left, right, result) in order of rank. */
+  readonly merges: Int32Array;
+  readonly pattern: PatternName;
+}
+
+/** Turns windows of text into ids. */
+export interface EncoderEngine {
+  readonly name: EngineName;
+  /**
+   * The window: room for text, of at least the bytes asked for. What was in it is lost where it has to grow.
+   * @throws {RangeError} where there is no memory for it.
+   */
+  window(bytes: number): Uint8Array;
+  /**
+   * Encodes the window from `start` on.
+   * @param last Whether the text ends at `end`; otherwise pieces close to it are left for later.
+   * @returns Where to go on. It is `start` where the window is too small for a piece.
+   */
+  run(start: number, end: number, last: boolean): number;
+  /** The ids of the last run: a view that is good until the next one. */
+  ids(): Uint32Array;
+  /** The same in 16 bits, where all ids fit; to be asked for once, and not after `ids`. */
+  shortIds(): Uint16Array;
+  /** Gives back the memory of a window that has grown, and everything that was needed beside it. */
+  shrink(): void;
+}
+
+export type EngineName = "WebAssembly" | "TypeScript";

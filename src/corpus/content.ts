@@ -7,7 +7,7 @@ import type { Block } from "./block.ts";
 import { type ByteReader, type ByteStream, createByteReader } from "./bytes.ts";
 import type { Filter, Verdict } from "./filter.ts";
 import { readGzip } from "./gzip.ts";
-import { readLines } from "./jsonl.ts";
+import { type BufferSource, readLines } from "./jsonl.ts";
 import { type ContentKind, innerName, kindOfName } from "./kinds.ts";
 import { languageOfPath } from "./languages.ts";
 import { openParquet } from "./parquet.ts";
@@ -34,8 +34,8 @@ export interface ReadContext {
    * @param lost What is lost besides the place of the error, in words.
    */
   damage(error: FormatError | UserError, lost?: string): void;
-  /** Gives a buffer of at least so many bytes for a block, perhaps one that was filled before. */
-  takeBuffer(bytes: number): ArrayBuffer;
+  /** For blocks. */
+  buffers: BufferSource;
   /** To be told of bytes that came out of a decompressor. @throws UserError for a decompression bomb. */
   inflated(bytes: number, label: string): void;
 }
@@ -210,7 +210,7 @@ async function* readJsonlItem(context: ReadContext, item: Item): AsyncGenerator<
     maxLineBytes: context.maxDocumentBytes,
     onDamage: (error) => context.damage(error),
     from: from ?? undefined,
-    takeBuffer: context.takeBuffer,
+    buffers: context.buffers,
   });
   for await (const block of blocks) {
     context.signal?.throwIfAborted();

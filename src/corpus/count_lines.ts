@@ -3,20 +3,27 @@ import { openKernels, OWN_DATA } from "./kernels.ts";
 
 const PORTION = 32 * 1024;
 
-/** A function that counts line feeds. */
-export function createLineCounter(): (bytes: Uint8Array) => number {
+let counter: ((bytes: Uint8Array) => number) | null = null;
+
+/** How many line feeds there are. */
+export function countLines(bytes: Uint8Array): number {
+  counter ??= createLineCounter();
+  return counter(bytes);
+}
+
+function createLineCounter(): (bytes: Uint8Array) => number {
   const kernels = openKernels();
   if (kernels === null) return countWithIndexOf;
-  const { memory, countLines } = kernels;
+  const { memory, countLines: count } = kernels;
   const portion = new Uint8Array(memory.buffer, OWN_DATA, PORTION);
   return (bytes) => {
-    let count = 0;
+    let total = 0;
     for (let at = 0; at < bytes.length; at += PORTION) {
       const part = bytes.subarray(at, at + PORTION);
       portion.set(part);
-      count += countLines(OWN_DATA, OWN_DATA + part.length);
+      total += count(OWN_DATA, OWN_DATA + part.length);
     }
-    return count;
+    return total;
   };
 }
 

@@ -16,8 +16,11 @@ export interface FoundFile {
 /** Why an entry was passed over. */
 export type Skipped = Exclude<Verdict, "take"> | "link" | "special";
 
+/** Entries passed over without a file between them, after which a walk stops for a moment. */
+const PASSED_OVER_AT_A_TIME = 256;
+
 /**
- * Walks a folder.
+ * Walks a folder. Gives null now and then where nothing is found for long, so that who waits can do other things.
  * @param onSkipped Told of every entry that is passed over.
  * @throws UserError where a folder may not be read.
  */
@@ -26,8 +29,13 @@ export function* walkFolder(
   filter: Filter,
   onSkipped: (why: Skipped) => void,
   signal?: AbortSignal,
-): Generator<FoundFile> {
-  function* walk(path: string, relative: string): Generator<FoundFile> {
+): Generator<FoundFile | null> {
+  let passedOver = 0;
+  const skip = (why: Skipped): boolean => {
+    onSkipped(why);
+    return ++passedOver % PASSED_OVER_AT_A_TIME === 0;
+  };
+  function* walk(path: string, relative: string): Generator<FoundFile | null> {
     signal?.throwIfAborted();
     let entries: Deno.DirEntry[];
     try {
@@ -39,19 +47,18 @@ export function* walkFolder(
     for (const entry of entries) {
       const inner = relative === "" ? entry.name : `${relative}/${entry.name}`;
       const full = path.endsWith("/") ? path + entry.name : `${path}/${entry.name}`;
-      if (entry.name.startsWith(".")) onSkipped("hidden");
-      else if (entry.isSymlink) onSkipped("link");
-      else if (entry.isDirectory) {
-        const verdict = filter.folder(inner);
-        if (verdict === "take") yield* walk(full, inner);
-        else onSkipped(verdict);
-      } else if (!entry.isFile) onSkipped("special");
-      else {
-        const verdict = filter.file(inner);
-        if (verdict === "take") yield { path: full, relative: inner };
-        else onSkipped(verdict);
-      }
+      const verdict = verdictOf(entry, inner);
+      if (verdict !== "take") {
+        if (skip(verdict)) yield null;
+      } else if (entry.isDirectory) yield* walk(full, inner);
+      else yield { path: full, relative: inner };
     }
   }
+  const verdictOf = (entry: Deno.DirEntry, path: string): Verdict | Skipped => {
+    if (entry.name.startsWith(".")) return "hidden";
+    if (entry.isSymlink) return "link";
+    if (entry.isDirectory) return filter.folder(path);
+    return entry.isFile ? filter.file(path) : "special";
+  };
   yield* walk(root, "");
 }

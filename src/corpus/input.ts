@@ -26,10 +26,24 @@ export type ByteCounter = (bytes: number) => void;
  */
 export async function openInputFile(path: string, count: ByteCounter, signal?: AbortSignal): Promise<InputFile> {
   signal?.throwIfAborted();
-  const file = await Deno.open(path).catch((error) => {
+  const file = await openOrAbort(path, signal).catch((error) => {
     throw inputError(path, error);
   });
   return inputFile({ path, file, count, signal, sync: false });
+}
+
+/** Opens a file; a pipe that nobody writes to lets an open wait for ever, so an abort does not wait for it. */
+function openOrAbort(path: string, signal?: AbortSignal): Promise<Deno.FsFile> {
+  if (signal === undefined) return Deno.open(path);
+  const { promise, resolve, reject } = Promise.withResolvers<Deno.FsFile>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  Deno.open(path).then((file) => {
+    signal.removeEventListener("abort", onAbort);
+    if (signal.aborted) file.close();
+    else resolve(file);
+  }, reject);
+  return promise;
 }
 
 /**

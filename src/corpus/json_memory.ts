@@ -59,14 +59,14 @@ export function createJsonMemory(choice: "best" | "TypeScript" = "best"): JsonMe
       array.set(bytes, SOURCE);
       const end = SOURCE + bytes.length;
       const { lineEnd } = opened;
-      return { source: array, start: SOURCE, end, text: array, textStart, lineEnd: (from) => lineEnd(from, end) };
+      return { source: array, start: SOURCE, end, text: array, textStart, lineEnd: (from) => lineEnd(from, end) >>> 0 };
     },
     copyText(source, sourceView, end, target, targetView, cursor) {
       if (kernels === null || source !== array) {
         return copyEasyPart(source, sourceView, end, target, targetView, cursor);
       }
-      cursor.from = kernels.copyString(cursor.from, end, cursor.to);
-      cursor.to = kernels.copiedTo();
+      cursor.from = kernels.copyString(cursor.from, end, cursor.to) >>> 0; // addresses are unsigned
+      cursor.to = kernels.copiedTo() >>> 0;
       if (kernels.sawHigh()) cursor.seen = -1;
     },
   };

@@ -1,7 +1,7 @@
 /** JSON Lines, one object a line: cuts a stream into blocks of whole lines. What is in them is parsed in lines.ts. */
 import { FormatError } from "../errors.ts";
 import type { ByteReader } from "./bytes.ts";
-import { createLineCounter } from "./count_lines.ts";
+import { countLines } from "./count_lines.ts";
 
 /** Whole lines with their ends; the last line of a stream may have none. */
 export interface Lines {
@@ -24,9 +24,18 @@ export interface JsonlOptions {
   onDamage: (error: FormatError) => void;
   /** Of a stream that is read from elsewhere than its start: where. */
   from?: { line: number; offset: number };
-  /** Gives a buffer of at least so many bytes, whatever they are; default: a new one. */
-  takeBuffer?: (bytes: number) => ArrayBuffer;
+  /** Where buffers come from, and go to if no block is made of them; default: new ones. */
+  buffers?: BufferSource;
 }
+
+/** Buffers that may have been filled before. */
+export interface BufferSource {
+  /** A buffer of at least so many bytes. */
+  take(bytes: number): ArrayBuffer;
+  giveBack(buffer: ArrayBuffer): void;
+}
+
+const newBuffers: BufferSource = { take: (bytes) => new ArrayBuffer(bytes), giveBack: () => {} };
 
 const NEWLINE = 10;
 
@@ -48,10 +57,9 @@ const BUFFER_BYTES = BLOCK_BYTES + 128 * 1024;
  * @throws what `onDamage` throws.
  */
 export async function* readLines(reader: ByteReader, options: JsonlOptions): AsyncGenerator<Lines> {
-  const { label, maxLineBytes, onDamage, takeBuffer = (bytes) => new ArrayBuffer(bytes) } = options;
-  const countLines = createLineCounter();
+  const { label, maxLineBytes, onDamage, buffers = newBuffers } = options;
   let { line, offset } = options.from ?? { line: 1, offset: reader.offset };
-  let buffer = new Uint8Array(takeBuffer(BUFFER_BYTES));
+  let buffer = new Uint8Array(buffers.take(BUFFER_BYTES));
   let used = 0;
   /** How many bytes at its beginning were searched for a line end, without success. */
   let searched = 0;
@@ -68,17 +76,27 @@ export async function* readLines(reader: ByteReader, options: JsonlOptions): Asy
     buffer.set(part, used);
     used += part.length;
   };
-  /** Takes the first `end` bytes; what is behind them begins the next block. */
-  const take = (end: number): Lines => {
-    const bytes = buffer.subarray(0, end);
+  const blockOf = (bytes: Uint8Array<ArrayBuffer>): Lines => {
     const block = { bytes, lines: countLines(bytes), line, offset };
     line += block.lines;
-    offset += end;
+    offset += bytes.length;
+    return block;
+  };
+  /** Takes the first `end` bytes; what is behind them begins the next block. */
+  const take = (end: number): Lines => {
+    const block = blockOf(buffer.subarray(0, end));
     const rest = buffer.subarray(end, used);
-    buffer = new Uint8Array(takeBuffer(Math.max(BUFFER_BYTES, rest.length)));
+    buffer = new Uint8Array(buffers.take(Math.max(BUFFER_BYTES, rest.length)));
     buffer.set(rest);
     used = rest.length;
     searched = 0;
+    return block;
+  };
+  /** Takes what is left. There may be millions of small streams: a block of one must not keep a large buffer. */
+  const takeLast = (): Lines => {
+    const isSmall = used < buffer.length / 2;
+    const block = blockOf(isSmall ? buffer.slice(0, used) : buffer.subarray(0, used));
+    if (isSmall) buffers.giveBack(buffer.buffer);
     return block;
   };
 
@@ -106,5 +124,6 @@ export async function* readLines(reader: ByteReader, options: JsonlOptions): Asy
     used = 0;
     searched = 0;
   }
-  if (used > 0) yield take(used);
+  if (used > 0) yield takeLast();
+  else buffers.giveBack(buffer.buffer);
 }

@@ -61,6 +61,8 @@ export interface Place {
 export function createPlace(report: CorpusReport, from: { cursor: ReadCursor; report: CorpusReport } | null): Place {
   const goal = from?.cursor ?? null;
   let found = goal === null;
+  /** Of the stream that the last block came from. */
+  let label: string | null = null;
   let at = { file: -1, path: "", stream: -1, offset: 0, line: 1, plain: false, files: "" };
 
   const restore = (): void => {
@@ -79,6 +81,7 @@ export function createPlace(report: CorpusReport, from: { cursor: ReadCursor; re
     enter(path, { size, modified }) {
       const files = chained(at.files, `${path}\n${size} ${modified}\n`);
       at = { file: at.file + 1, path, stream: -1, offset: 0, line: 1, plain: false, files };
+      label = null;
       if (goal === null || at.file !== goal.file) return;
       if (path !== goal.path) throw changed(`files were added, removed or renamed: ${path} stands in its place`);
       if (files !== goal.files) throw changed("this file, or one before it, has changed");
@@ -91,7 +94,10 @@ export function createPlace(report: CorpusReport, from: { cursor: ReadCursor; re
     },
     fresh(block) {
       const start = startOf(block);
-      if (at.stream < 0 || start === 0) at.stream++;
+      // A stream whose first lines were left out does not begin at 0.
+      const isNew = start === 0 || start < at.offset || (label !== null && block.label !== label);
+      if (at.stream < 0 || isNew) at.stream++;
+      label = block.label;
       at.offset = start + lengthOf(block);
       at.line = block.kind === "lines" ? block.line + block.lines : 1;
       at.plain = block.kind === "lines" && block.plain;

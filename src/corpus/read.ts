@@ -15,6 +15,7 @@ import { stopping } from "./damage.ts";
 import { createDeduplicator } from "./deduplicate.ts";
 import type { Document } from "./document.ts";
 import { createFilter } from "./filter.ts";
+import type { BufferSource } from "./jsonl.ts";
 import { createBlockParser, createGate, DEFAULT_MAX_DOCUMENT_BYTES, type Gate, type ParseOptions } from "./parse.ts";
 import { createPlace, type ReadCursor } from "./place.ts";
 import { type CorpusReport, createReport } from "./report.ts";
@@ -126,7 +127,7 @@ export function readBlocks(
   const report = createReport();
   const place = createPlace(report, from);
   const damage = createDamageReport(report, options);
-  const spares: ArrayBuffer[] = [];
+  const buffers = createBuffers();
   const context: ReadContext = {
     report,
     filter: createFilter(options.include ?? [], options.exclude ?? []),
@@ -136,10 +137,7 @@ export function readBlocks(
     decoder: options.decoder ?? "auto",
     signal: options.signal,
     damage,
-    takeBuffer: (bytes) => {
-      const fits = spares.findIndex(({ byteLength }) => byteLength >= bytes);
-      return fits < 0 ? new ArrayBuffer(bytes) : spares.splice(fits, 1)[0];
-    },
+    buffers,
     inflated: () => {},
   };
   const inflation = { ...DEFAULT_INFLATION, ...options.maxInflation };
@@ -149,7 +147,19 @@ export function readBlocks(
     gate: createCorpusGate(report, options),
     report,
     cursor: place.cursor,
-    reuse: (buffer) => {
+    reuse: buffers.giveBack,
+  };
+}
+
+/** Buffers of blocks, a few of which are kept to be filled again. */
+function createBuffers(): BufferSource {
+  const spares: ArrayBuffer[] = [];
+  return {
+    take(bytes) {
+      const fits = spares.findIndex(({ byteLength }) => byteLength >= bytes);
+      return fits < 0 ? new ArrayBuffer(bytes) : spares.splice(fits, 1)[0];
+    },
+    giveBack(buffer) {
       const useful = buffer.byteLength >= MIN_SPARE_BYTES && buffer.byteLength <= MAX_SPARE_BYTES;
       if (useful && spares.length < MAX_SPARES) spares.push(buffer);
     },

@@ -29,16 +29,21 @@ function lookAt({ report }: ReadContext, path: string): OpenedFile {
 }
 
 /**
- * The files of a folder in order, each opened when it is asked for. What the walk passes over is counted when it comes by.
+ * The files of a folder in order, each opened when it is asked for; null now and then where there are none for long. What the walk
+ * passes over is counted when it comes by.
  * @param passOver Whether the next file is only to be looked at.
  */
 export function* openFolderFiles(
   context: ReadContext,
   root: string,
   passOver: () => boolean,
-): Generator<OpenedFile & { found: FoundFile }> {
+): Generator<(OpenedFile & { found: FoundFile }) | null> {
   const { report, signal } = context;
   for (const found of walkFolder(root, context.filter, (why) => countSkipped(report, why), signal)) {
+    if (found === null) {
+      yield null;
+      continue;
+    }
     if (passOver()) {
       yield { found, ...lookAt(context, found.path) };
       continue;

@@ -5,6 +5,7 @@
 import { setImmediate } from "node:timers";
 import { UserError } from "../errors.ts";
 import type { Block } from "./block.ts";
+import { createBreather } from "./breathe.ts";
 import { type ByteStream, createByteReader } from "./bytes.ts";
 import { type ReadContext, readItem } from "./content.ts";
 import type { Filter } from "./filter.ts";
@@ -79,14 +80,18 @@ async function measure(inputs: Input[], filter: Filter, signal: AbortSignal): Pr
   return total;
 }
 
+/** Files whose sizes are asked for before others have their turn. */
 const FILES_AT_A_TIME = 200;
 
 async function measureFolder(path: string, filter: Filter, signal: AbortSignal): Promise<number> {
   let total = 0;
   let files = 0;
   for (const file of walkFolder(path, filter, () => {}, signal)) {
-    total += Deno.lstatSync(file.path).size;
-    if (++files % FILES_AT_A_TIME === 0) await new Promise<void>((resolve) => void setImmediate(resolve));
+    if (file !== null) total += Deno.lstatSync(file.path).size;
+    if (file === null || ++files % FILES_AT_A_TIME === 0) {
+      await new Promise<void>((resolve) => void setImmediate(resolve));
+      signal.throwIfAborted();
+    }
   }
   return total;
 }
@@ -169,10 +174,14 @@ async function* readNamedFile(
 }
 
 async function* readFolder(context: ReadContext, root: string, { inflation, place }: Account): AsyncGenerator<Block> {
-  for (const { found, identity, file } of openFolderFiles(context, root, place.isBehind)) {
+  const breathe = createBreather(context.signal);
+  for (const opened of openFolderFiles(context, root, place.isBehind)) {
+    await breathe();
+    if (opened === null) continue;
+    const { found, identity, file } = opened;
     place.enter(found.path, identity);
     if (!file) continue;
-    const opened = { path: found.path, name: found.relative, explicit: false, file };
-    yield* readFile(context, opened, { inflation, place });
+    const folderFile = { path: found.path, name: found.relative, explicit: false, file };
+    yield* readFile(context, folderFile, { inflation, place });
   }
 }

@@ -69,7 +69,7 @@ function createFzstdDecoder(): FrameDecoder {
   return {
     push(input, last) {
       output = [];
-      stream.push(input, last);
+      stream.push(input.slice(), last); // it keeps what it has too little of
       return output;
     },
     close() {},

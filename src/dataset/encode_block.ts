@@ -92,9 +92,6 @@ export async function createBlockEncoder(
   return { encode, reuse: out.reuse };
 }
 
-/** Buffers of more bytes are not kept for the next blocks. */
-const KEPT_BYTES = 16 * 1024 * 1024;
-
 /** Encodes documents back to back into a buffer that grows, in the type of the token file. */
 function createIdBuffer(tokenizer: Pick<Tokenizer, "encode" | "encodeInto">, eosId: number | null, wide: boolean) {
   const arrayOf = (buffer: ArrayBuffer) => wide ? new Uint32Array(buffer) : new Uint16Array(buffer);
@@ -143,7 +140,7 @@ function createIdBuffer(tokenizer: Pick<Tokenizer, "encode" | "encodeInto">, eos
       return wide ? new Int32Array(buffer, 0, used) : new Uint16Array(buffer, 0, used);
     },
     reuse(ids: ArrayBuffer): void {
-      if (ids.byteLength <= KEPT_BYTES) spare = ids;
+      spare = ids;
     },
   };
 }

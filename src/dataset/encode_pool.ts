@@ -28,10 +28,15 @@ interface Thread {
   sent: number;
   /** Groups that it has finished; their answers may not have arrived. */
   readonly done: Int32Array<SharedArrayBuffer>;
+  /** Why it has ended. */
+  dead: CodekilnError | null;
 }
 
 /** Groups that a thread holds: one that it encodes, and some for the time in which this thread encodes one itself. */
 const GROUPS_A_THREAD = 3;
+
+/** Larger buffers of ids are not filled again. */
+const MAX_SPARE_BYTES = 16 * 1024 * 1024;
 
 export interface PoolOptions extends EncodeSettings {
   /** Threads, this one included. */
@@ -52,8 +57,9 @@ export async function createEncodePool(
   const startThread = (): Thread => {
     const worker = startEncodeThread();
     const done = new Int32Array(new SharedArrayBuffer(4));
-    const thread: Thread = { worker, waiting: [], sent: 0, done };
+    const thread: Thread = { worker, waiting: [], sent: 0, done, dead: null };
     const fail = (error: CodekilnError) => {
+      thread.dead = error;
       for (const { reject } of thread.waiting.splice(0)) reject(error);
     };
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
@@ -72,8 +78,14 @@ export async function createEncodePool(
     threads.push(thread);
     return thread;
   };
+  const stopThreads = () => {
+    for (const { worker } of threads) worker.terminate();
+  };
   if (ahead && workers > 1) startThread();
-  const own: BlockEncoder = await createBlockEncoder(tokenizer, settings);
+  const own: BlockEncoder = await createBlockEncoder(tokenizer, settings).catch((error) => {
+    stopThreads();
+    throw error;
+  });
   const loadOf = ({ sent, done }: Thread): number => sent - Atomics.load(done, 0);
   const idleThread = (): Thread | null => {
     const idlest = threads.toSorted((a, b) => loadOf(a) - loadOf(b)).at(0);
@@ -93,6 +105,7 @@ export async function createEncodePool(
     encode(blocks) {
       const thread = idleThread();
       if (thread === null) return Promise.try(encodeHere, blocks);
+      if (thread.dead) return Promise.reject(thread.dead);
       const result = Promise.withResolvers<EncodedBlocks>();
       result.promise.catch(() => {}); // the caller may have given up by then
       thread.waiting.push(result);
@@ -104,10 +117,8 @@ export async function createEncodePool(
     },
     encodeHere,
     reuse(ids) {
-      if (spares.length < 2 * workers) spares.push(ids);
+      if (spares.length < 2 * workers && ids.byteLength <= MAX_SPARE_BYTES) spares.push(ids);
     },
-    [Symbol.dispose]() {
-      for (const { worker } of threads) worker.terminate();
-    },
+    [Symbol.dispose]: stopThreads,
   };
 }

@@ -18,6 +18,9 @@ export interface Group {
   readonly only: boolean;
 }
 
+/** Blocks in a group: of very small files, each has more about it than in it. */
+const MAX_BLOCKS = 1000;
+
 /** Blocks in groups of `groupBytes` or a little more, so that small files go together. */
 export async function* groupBlocks(
   { blocks: stream, report, cursor }: Pick<CorpusBlocks, "blocks" | "report" | "cursor">,
@@ -28,13 +31,13 @@ export async function* groupBlocks(
   let last: Pick<Group, "cursor" | "reading"> | null = null;
   let only = true;
   for await (const block of stream) {
-    if (last !== null && bytes >= groupBytes) {
+    if (last !== null && (bytes >= groupBytes || blocks.length >= MAX_BLOCKS)) {
       only = false;
       yield { blocks, bytes, ...last, only };
       [blocks, bytes] = [[], 0];
     }
     blocks.push(block);
-    bytes += block.bytes.length;
+    bytes += block.bytes.buffer.byteLength;
     last = { cursor: cursor(), reading: copyReport(report) };
   }
   if (last !== null) yield { blocks, bytes, ...last, only };
@@ -68,7 +71,8 @@ export async function* inOrder(
     const { blocks: _blocks, ...rest } = group;
     const result = encode(group).then((encoded) => ({ ...rest, encoded }));
     const entry = { bytes: group.bytes, done: false, result };
-    result.then(() => entry.done = true, () => {}); // told when it is its turn
+    const markDone = () => void (entry.done = true);
+    result.then(markDone, markDone); // an error is told when it is its turn
     queue.push(entry);
     underWay += group.bytes;
     // What other threads have sent, signals and timers come in here, even where reading never has to wait.

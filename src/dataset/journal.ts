@@ -16,9 +16,12 @@ const languages = v.record(v.string(), v.object({ documents: count, bytes: count
 /** A CorpusReport, whose members other versions may have more or fewer of. */
 const report = v.record(v.string(), v.unknown());
 
+/** Of what records and the partial files hold. */
+const VERSION = 2;
+
 const headerSchema = v.object({
   kind: v.literal("run"),
-  version: v.literal(1),
+  version: count,
   /** What a run must share with this one to go on with it: texts by the name under which the user knows them. */
   asked: v.record(v.string(), v.string()),
 });
@@ -100,6 +103,12 @@ export function readJournal(prefix: string): JournalContent | null {
       hint: "--overwrite begins anew",
     });
   }
+  if (header.version !== VERSION) {
+    throw new UserError("the stopped run is one of another version of codekiln", {
+      where: path,
+      hint: "--overwrite begins anew",
+    });
+  }
   const checkpoints: Checkpoint[] = [];
   let finished: Finished | null = null;
   for (const record of rest) {
@@ -147,7 +156,7 @@ export function createJournal(prefix: string, asked: Record<string, string>, fro
   const fresh = `${path}.new`;
   {
     using file = Deno.openSync(fresh, { create: true, write: true, truncate: true });
-    writeFully(file, lineOf({ kind: "run", version: 1, asked }), fresh);
+    writeFully(file, lineOf({ kind: "run", version: VERSION, asked }), fresh);
     if (from) writeFully(file, lineOf(from), fresh);
     file.syncSync();
   }

@@ -62,11 +62,11 @@ export function findRun(
   prefix: string,
   prefixes: readonly string[],
   asked: Asked,
-  { resume = false, overwrite = false, paths }: { resume?: boolean; overwrite?: boolean; paths: readonly string[] },
+  { resume = false, overwrite = false, resumable }: { resume?: boolean; overwrite?: boolean; resumable: boolean },
 ): FoundRun {
   if (resume && overwrite) throw new UserError("--resume and --overwrite exclude each other", { where: "--resume" });
-  if (resume && paths.includes("-")) {
-    throw new UserError("standard input cannot be read again from where a run was stopped", {
+  if (resume && !resumable) {
+    throw new UserError("standard input or a pipe cannot be read again from where a run was stopped", {
       where: "--resume",
       hint: "write it to a file first, or run the whole command again without --resume",
     });

@@ -137,7 +137,7 @@ export function createTokenFiles(
       const written: WrittenFile[] = [];
       for (const { prefix, writer, fingerprint, languages, split } of outputs) {
         if (writer.tokens === 0) continue;
-        const meta = writer.prepare({ ...description, corpus_fingerprint: fingerprint.state(), languages, split });
+        const meta = writer.prepare({ ...description, corpus_fingerprint: fingerprint.value(), languages, split });
         written.push({ prefix, meta });
       }
       return written;

@@ -83,13 +83,14 @@ export async function tokenizeCorpus(run: TokenizeOptions): Promise<Tokenized> {
   requireEos(tokenizer, appendEos);
   const asked = await askedOf({ paths, tokenizer, appendEos, split, options });
   const prefixes = outputPrefixes(prefix, split);
-  const found = findRun(prefix, prefixes, asked, run);
+  const { resumable, large } = await lookAtInputs(paths);
+  const found = findRun(prefix, prefixes, asked, { resume: run.resume, overwrite: run.overwrite, resumable });
   if (found.kind === "finished") {
     return { files: found.files, report: null };
   }
-  using work = openWork(run, asked, found.checkpoint);
+  using work = openWork(run, { asked, from: found.checkpoint, resumable });
   try {
-    const report = await encodeAll(run, work, found.checkpoint);
+    const report = await encodeAll(run, work, { from: found.checkpoint, large });
     const files = work.files.prepare({
       tokenizer: { name: run.tokenizerName ?? tokenizer.name, fingerprint: tokenizer.fingerprint },
       eos_id: tokenizer.eosId,
@@ -117,7 +118,7 @@ interface Work extends Disposable {
   readonly files: TokenFiles;
   /** Null where nothing is left out as a duplicate. */
   readonly hashes: NotedHashes | null;
-  /** Null for standard input. */
+  /** Null for standard input and pipes. */
   readonly journal: Journal | null;
   readonly keeper: Keeper | null;
   /** The gate's counts. */
@@ -128,9 +129,11 @@ interface Work extends Disposable {
   between: boolean;
 }
 
-function openWork(run: TokenizeOptions, asked: Asked, from: Checkpoint | null): Work {
-  const { paths, reading, tokenizer, prefix, split = null, checkpointMs: everyMs = defaultCheckpointMs } = run;
-  const resumable = !paths.includes("-");
+function openWork(
+  run: TokenizeOptions,
+  { asked, from, resumable }: { asked: Asked; from: Checkpoint | null; resumable: boolean },
+): Work {
+  const { reading, tokenizer, prefix, split = null, checkpointMs: everyMs = defaultCheckpointMs } = run;
   const counts = createReport();
   const gate = createCorpusGate(counts, reading);
   const files = createTokenFiles(prefix, { vocabSize: tokenizer.vocabSize, split, from: from?.files ?? null });
@@ -158,7 +161,11 @@ function openWork(run: TokenizeOptions, asked: Asked, from: Checkpoint | null): 
 }
 
 /** Reads, encodes and writes everything. @returns what was counted */
-async function encodeAll(run: TokenizeOptions, work: Work, from: Checkpoint | null): Promise<CorpusReport> {
+async function encodeAll(
+  run: TokenizeOptions,
+  work: Work,
+  { from, large }: { from: Checkpoint | null; large: boolean },
+): Promise<CorpusReport> {
   const { paths, reading, tokenizer, appendEos = true, workers = navigator.hardwareConcurrency } = run;
   const start = from && { cursor: from.cursor, report: { ...createReport(), ...from.reading } };
   const corpus = readBlocks(paths, reading, start);
@@ -167,7 +174,7 @@ async function encodeAll(run: TokenizeOptions, work: Work, from: Checkpoint | nu
   using pool = await createEncodePool({
     workers,
     tokenizer,
-    ahead: await isLarge(paths),
+    ahead: large,
     onBlockDone: corpus.reuse,
     parse,
     eosId: appendEos ? tokenizer.eosId : null,
@@ -189,12 +196,18 @@ async function encodeAll(run: TokenizeOptions, work: Work, from: Checkpoint | nu
   return joinReports(corpus.report, work.counts);
 }
 
-/** Whether one of the inputs is a file that is worth a thread, whatever it is packed with. */
-async function isLarge(paths: readonly string[]): Promise<boolean> {
+/**
+ * Whether all inputs can be read again from where a run was stopped, as standard input and pipes cannot, and whether one of them is a file
+ * that is worth a thread, whatever it is packed with.
+ */
+async function lookAtInputs(paths: readonly string[]): Promise<{ resumable: boolean; large: boolean }> {
   const stats = await Promise.all(
-    paths.filter((path) => path !== "-").map((path) => Deno.stat(path).catch(() => null)),
+    paths.map((path) => path === "-" ? null : Deno.stat(path).catch(() => null)),
   );
-  return stats.some((stat) => stat !== null && stat.isFile && stat.size >= LARGE_FILE_BYTES);
+  return {
+    resumable: stats.every((stat) => stat !== null && (stat.isFile || stat.isDirectory)),
+    large: stats.some((stat) => stat !== null && stat.isFile && stat.size >= LARGE_FILE_BYTES),
+  };
 }
 
 /** Lets the documents of a group through the gate and appends them. */

@@ -154,7 +154,15 @@ Deno.test("bombs: what inflates to more than a limit and a multiple of its size 
 
 Deno.test("damage that stops the work comes with a hint at --on_error, unless it has another", async () => {
   const cut = gzip("x".repeat(1000)).subarray(0, -9);
-  match((await failure(collectFile("a.gz", cut))).message, /HINT: --on_error skip/);
+  for (
+    const [name, contents] of [["a.gz", cut], [
+      "a.tar.gz",
+      gzip(tarOf({ name: "a.py", data: "x" }).subarray(0, 700)),
+    ]] as const
+  ) {
+    const { message } = await failure(collectFile(name, contents));
+    strictEqual(message.split("HINT: --on_error skip").length, 2, message);
+  }
   match((await failure(collectFile("a.jsonl", '{"text": }\n'))).message, /HINT: --on_error skip/);
   const other = (await failure(collectFile("a.jsonl", '{"code": "x"}\n'))).message;
   ok(other.includes("--json_key") && !other.includes("--on_error"));

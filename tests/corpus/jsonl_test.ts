@@ -1,8 +1,9 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { countWithIndexOf, createLineCounter } from "../../src/corpus/count_lines.ts";
+import { countLines, countWithIndexOf } from "../../src/corpus/count_lines.ts";
 import { FormatError, UserError } from "../../src/errors.ts";
-import { bytes, collect, collectFile, failure, streamOf } from "./support.ts";
+import { readBlocks } from "../../src/corpus/read.ts";
+import { bytes, collect, collectFile, failure, streamOf, withFiles } from "./support.ts";
 
 Deno.test("jsonl: one line is one document, named by file and line", async () => {
   const file = '\ufeff{"text": "one\\n"}\r\n\n  \n{"id": 3, "text": "two é"}\n{"text": ""}\n{"text": "three"}';
@@ -104,12 +105,22 @@ Deno.test("jsonl: lines longer than a block, and lines that are too long, leave 
 });
 
 Deno.test("line ends are counted as by indexOf", () => {
-  const count = createLineCounter();
   fc.assert(
     fc.property(fc.array(fc.constantFrom(10, 11, 0x8a, 97), { maxLength: 100 }), fc.nat(70_000), (some, rest) => {
       const all = bytes(some, new Uint8Array(rest).fill(10, rest >> 1), some);
-      strictEqual(count(all), countWithIndexOf(all));
+      strictEqual(countLines(all), countWithIndexOf(all));
     }),
     { numRuns: 200, seed: 4 },
+  );
+});
+
+Deno.test("jsonl: a small stream's block takes no more memory than its bytes", async () => {
+  await withFiles(
+    { "a.jsonl": '{"text": "some text"}\n', "b.jsonl": "", "c.jsonl": '{"text": "more"}' },
+    async (folder) => {
+      const sizes: number[] = [];
+      for await (const { bytes } of readBlocks([folder]).blocks) sizes.push(bytes.buffer.byteLength);
+      deepStrictEqual(sizes, [22, 16]);
+    },
   );
 });

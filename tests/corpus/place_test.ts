@@ -21,12 +21,17 @@ interface Step {
 async function readOn(
   paths: string[],
   from: Step | null,
+  more: { maxDocumentBytes?: number } = {},
 ): Promise<{ steps: Step[]; report: CorpusReport; texts: string[] }> {
-  const { blocks, report, cursor } = readBlocks(paths, options, from && { cursor: from.cursor, report: from.reading });
+  const { blocks, report, cursor } = readBlocks(
+    paths,
+    { ...options, ...more },
+    from && { cursor: from.cursor, report: from.reading },
+  );
   const counts = createReport();
   if (from) restoreReport(counts, from.gate);
   const gate = createCorpusGate(counts, options);
-  const parse = await createBlockParser(options);
+  const parse = await createBlockParser({ ...options, ...more });
   const texts = [...from?.texts ?? []];
   const steps: Step[] = [];
   for await (const block of blocks) {
@@ -77,6 +82,22 @@ Deno.test("a reading goes on from behind any block: the rest of the documents, t
       deepStrictEqual(report, whole.report);
     }
   }));
+
+Deno.test("a reading goes on behind a member whose first line was too long", () => {
+  const long = `${JSON.stringify({ text: "y".repeat(1_200_000) })}\n`;
+  const archive = tarOf(
+    { name: "a.jsonl", data: lines("first", 2000, 1000) },
+    { name: "b.jsonl", data: long + lines("second", 2000, 1000) },
+  );
+  return withFiles({ "a.tar": archive }, async (folder) => {
+    const limited = { maxDocumentBytes: 100_000 };
+    const whole = await readOn([`${folder}/a.tar`], null, limited);
+    deepStrictEqual([whole.texts.length, whole.report.skippedDamaged], [4000, 1]);
+    for (const step of whole.steps) {
+      deepStrictEqual((await readOn([`${folder}/a.tar`], step, limited)).texts.length, 4000);
+    }
+  });
+});
 
 Deno.test("a place in the middle of what a decompressor gives at a time is found too", () =>
   withFiles(files, async (folder) => {

@@ -226,3 +226,27 @@ Deno.test({
       match(error.message, /enough/);
     }),
 });
+
+Deno.test("a pipe that nobody writes to can be given up", {
+  ignore: Deno.build.os === "windows",
+  sanitizeOps: false, // the open goes on until somebody writes
+}, () =>
+  withFiles({}, async (folder) => {
+    const pipe = `${folder}/pipe`;
+    strictEqual((await new Deno.Command("mkfifo", { args: [pipe] }).output()).code, 0);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("enough")), 20);
+    match((await failure(collect([pipe], { signal: controller.signal }))).message, /enough/);
+    const writer = await Deno.open(pipe, { write: true });
+    writer.close();
+  }));
+
+Deno.test("a folder of which nothing is taken lets an abort in", () =>
+  withFiles({}, async (folder) => {
+    for (let i = 0; i < 4000; i++) Deno.writeFileSync(`${folder}/${i}.py`, new Uint8Array(100));
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("enough")), 0);
+    const { documents, report } = readCorpus([folder], { signal: controller.signal });
+    match((await failure(Array.fromAsync(documents))).message, /enough/);
+    ok(report.skippedBinary < 4000, `${report.skippedBinary} files were read first`);
+  }));

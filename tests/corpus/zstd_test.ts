@@ -29,6 +29,27 @@ for (const decoder of DECODERS) {
     }
   });
 
+  Deno.test(`zstd (${decoder}): small blocks come right from a source that fills one buffer again and again`, async () => {
+    const blocks = [2, 8, 12].map((size, i) => [...[(size << 3) | (i === 2 ? 1 : 0), 0, 0], ...text.slice(0, size)]);
+    const codes = blocks.flat().map((part) => typeof part === "string" ? part.charCodeAt(0) : part);
+    const file = bytes([0x28, 0xb5, 0x2f, 0xfd, 0, 0], codes);
+    for (const size of [1, 5, 6, 11, 12, 16, 100]) {
+      const buffer = new Uint8Array(size);
+      const source = async function* () {
+        for (let at = 0; at < file.length; at += size) {
+          const chunk = file.subarray(at, at + size);
+          buffer.fill(0xff).set(chunk);
+          yield await Promise.resolve(buffer.subarray(0, chunk.length));
+        }
+      };
+      let read = "";
+      for await (const chunk of readZstd(createByteReader(source()), { label: "x", decoder })) {
+        read += String.fromCharCode(...chunk);
+      }
+      strictEqual(read, text.slice(0, 2) + text.slice(0, 8) + text.slice(0, 12), `chunks of ${size}`);
+    }
+  });
+
   Deno.test(`zstd (${decoder}): a cut at any byte is an error, except between frames of a sequence`, async () => {
     const { errors, right } = await rightOrError("a.txt.zst", truncations(single), [text], { decoder });
     deepStrictEqual({ errors, right }, { errors: single.length, right: 0 });

@@ -28,11 +28,11 @@ Deno.test("a run that was killed between any two renames is finished by --resume
         }
         if (renamed < 3 && !(older && renamed === 0)) await assertFails(() => openTokenFile(prefix), "not finished");
         await assertFails(
-          () => Promise.resolve().then(() => findRun(prefix, [prefix], asked, { paths: [] })),
+          () => Promise.resolve().then(() => findRun(prefix, [prefix], asked, { resumable: true })),
           "--resume",
           "--overwrite",
         );
-        const found = findRun(prefix, [prefix], asked, { resume: true, paths: [] });
+        const found = findRun(prefix, [prefix], asked, { resume: true, resumable: true });
         assert.equal(found.kind, "finished");
         assert.deepEqual(namesIn(folder), whole);
         assert.deepEqual(whole.map((name) => Deno.readFileSync(`${folder}/${name}`)), contents);

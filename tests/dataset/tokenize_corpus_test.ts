@@ -1,5 +1,7 @@
 /** data in threads: the same bytes for any number of them, and through a stop, a kill and a resume. The tests run this file as a program. */
-import type { ReadCorpusOptions } from "../../src/corpus/read.ts";
+import { crc32 } from "node:zlib";
+import { readCorpus, type ReadCorpusOptions } from "../../src/corpus/read.ts";
+import { buildTokenFile } from "../../src/dataset/build.ts";
 import { parseHashSplit } from "../../src/dataset/hash_split.ts";
 import { journalPath } from "../../src/dataset/journal.ts";
 import { tokenizeCorpus, type TokenizeOptions } from "../../src/dataset/tokenize_corpus.ts";
@@ -105,6 +107,35 @@ Deno.test("empty files between others go to threads and are left out", () =>
       more: { workers: 3 },
     });
     assert.deepEqual([report?.documents, report?.skippedEmpty], [20, 20]);
+  }));
+
+Deno.test("the fingerprint is that of the documents, through a stop and a resume too", () =>
+  withCorpus(async (job, folder) => {
+    const whole = await tokenize({ ...job, prefix: `${folder}/whole/x` });
+    const { corpus_fingerprint: fingerprint } = whole.files[0].meta;
+    assert.match(fingerprint, /^[0-9a-f]{64}$/);
+    const tokenizer = await loadTokenizer(job.tokenizer);
+    const { documents } = readCorpus(job.paths, { minDocLength: 0 });
+    assert.equal(
+      (await buildTokenFile({ documents, tokenizer, prefix: `${folder}/built` })).corpus_fingerprint,
+      fingerprint,
+    );
+    const stopped = { ...job, prefix: `${folder}/out/x` };
+    assert.ok(await killAfter([stopped], 7, "abort"));
+    const resumed = await tokenize({ ...stopped, more: { resume: true } });
+    assert.equal(resumed.files[0].meta.corpus_fingerprint, fingerprint);
+  }));
+
+Deno.test("a run of another version is not resumed, and says so", () =>
+  withCorpus(async (job, folder) => {
+    const stopped: Job = { ...job, prefix: `${folder}/out/x` };
+    assert.ok(await killAfter([stopped], 5, "abort"));
+    const path = journalPath(stopped.prefix);
+    const [header, ...rest] = Deno.readTextFileSync(path).split("\n");
+    const older = header.slice(9).replace(/"version":\d+/, '"version":1');
+    const crc = crc32(older).toString(16).padStart(8, "0");
+    Deno.writeTextFileSync(path, [`${crc} ${older}`, ...rest].join("\n"));
+    await assertFails(() => tokenize({ ...stopped, more: { resume: true } }), "another version", "--overwrite");
   }));
 
 function sameContents(a: Record<string, string>, b: Record<string, string>): boolean {

@@ -44,7 +44,7 @@ function serve(
     let number = 0;
     for await (const { text } of readCorpus([input]).documents) {
       if (number++ % workers !== worker) continue;
-      texts.push(text.slice());
+      texts.push(text);
       bytes += text.length;
     }
     const ids = new Uint32Array(texts.reduce((most, text) => Math.max(most, text.length), 0));

@@ -1,6 +1,6 @@
 /**
- * The inner loops over JSON lines, 16 and 64 bytes at a time. The host (src/corpus/json_memory.ts) puts the lines into this module's memory and
- * reads the texts there. PADDING bytes behind `end`, and behind what is written, may be read and written.
+ * The inner loops over JSON lines, 16 and 64 bytes at a time. The host (src/corpus/json_memory.ts) puts the lines into this module's
+ * memory and reads the texts there. Its PADDING bytes behind `end`, and behind what is written, may be read and written.
  */
 
 /** What a one-letter escape stands for, by its letter; 0 where there is none. */
@@ -29,7 +29,7 @@ export function sawHigh(): bool {
   return high;
 }
 
-/** Marks, from the lowest bit up, which of 64 bytes are quotes, backslashes or control characters; `seen` gathers all their bits. */
+/** Marks, from the lowest bit up, which of 16 bytes are quotes, backslashes or control characters. */
 // @ts-ignore: decorator
 @inline
 function specialBytes(bytes: v128): u64 {

@@ -1,7 +1,7 @@
 /**
  * Where everything is in an encoder's memory. Read by AssemblyScript and by the host (src/tokenizer/wasm_engine.ts).
  * Addresses are in bytes. Behind VOCABULARY come the merge table, the merges' results and the text, whose places depend on
- * the vocabulary and are told to `configure`; behind the text, what a long piece needs.
+ * the vocabulary and are told to `setMerges`; behind the text, what a long piece needs.
  */
 
 /** Id of each of the 256 bytes, u32. */

@@ -1,6 +1,6 @@
 /**
  * What reading hands to parsing: pieces of the inputs, cut out and not yet looked into. They are plain data, so they can
- * be parsed (documents.ts) in any thread; the order of the blocks, and within them, is the order of the documents.
+ * be parsed (parse.ts) in any thread; the order of the blocks, and within them, is the order of the documents.
  */
 
 /** Whole lines of a jsonl stream. */

@@ -27,6 +27,7 @@ export type ByteCounter = (bytes: number) => void;
 export async function openInputFile(path: string, count: ByteCounter, signal?: AbortSignal): Promise<InputFile> {
   signal?.throwIfAborted();
   const file = await openOrAbort(path, signal).catch((error) => {
+    signal?.throwIfAborted();
     throw inputError(path, error);
   });
   return inputFile({ path, file, count, signal, sync: false });
@@ -39,10 +40,9 @@ function openOrAbort(path: string, signal?: AbortSignal): Promise<Deno.FsFile> {
   const onAbort = (): void => reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   Deno.open(path).then((file) => {
-    signal.removeEventListener("abort", onAbort);
     if (signal.aborted) file.close();
     else resolve(file);
-  }, reject);
+  }, reject).finally(() => signal.removeEventListener("abort", onAbort));
   return promise;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Where lines are parsed and their texts written: in the memory of kernels/corpus, whose loops go 16 bytes at a time, or, where that
+ * Where lines are parsed and their texts written: in the memory of kernels/corpus, whose loops go 64 bytes at a time, or, where that
  * does not run or would not be large enough, in plain arrays with loops in TypeScript.
  */
 import { type CorpusKernels, openKernels, OWN_DATA as SOURCE } from "./kernels.ts";

@@ -1,5 +1,6 @@
 /** The loops of kernels/corpus, each time with a memory of their own. */
 import corpusModule from "../../kernels/corpus/build/corpus.wasm" with { type: "bytes" };
+import { lazyModule } from "../wasm.ts";
 
 /** What is in that module, and its memory. Addresses from `OWN_DATA` on are the caller's. */
 export interface CorpusKernels {
@@ -14,18 +15,7 @@ export interface CorpusKernels {
 /** Below are the module's own data. */
 export const OWN_DATA = 4096;
 
-let compiled: WebAssembly.Module | null | undefined;
-
-function compile(): WebAssembly.Module | null {
-  if (compiled === undefined) {
-    try {
-      compiled = new WebAssembly.Module(corpusModule);
-    } catch {
-      compiled = null; // an engine without SIMD
-    }
-  }
-  return compiled;
-}
+const compile = lazyModule(corpusModule);
 
 /** The kernels with a memory of one page, or null where they do not run. */
 export function openKernels(): CorpusKernels | null {

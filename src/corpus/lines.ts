@@ -1,6 +1,7 @@
 /**
  * Parses blocks of jsonl lines: each line's text is unescaped from its bytes into one buffer for the whole block, of
- * which the documents are views, good until the next block is parsed. A line that is not right is an error with its number and the place of the fault.
+ * which the documents are views, good until the next block is parsed. A line that is not right is an error with its
+ * number and the place of the fault.
  */
 import { FormatError } from "../errors.ts";
 import type { LinesBlock } from "./block.ts";

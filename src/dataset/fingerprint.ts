@@ -1,6 +1,6 @@
 /**
  * The fingerprint of a corpus: a chain of SHA-256 over the lengths and hashes of its documents, 64 documents to a link, so that it can
- * be continued from any place with what its `value` was there.
+ * be continued from any place with what its `state` was there.
  */
 import { createHash } from "node:crypto";
 import { documentHashBytes } from "./document_hash.ts";
@@ -20,30 +20,22 @@ export interface Fingerprint {
 
 export function createFingerprint(state = ""): Fingerprint {
   const [chainHex, pendingHex] = state === "" ? ["", ""] : state.split(":");
-  let chain = fromHex(chainHex);
+  let chain = Uint8Array.fromHex(chainHex);
   const pending = new Uint8Array(LINK_DOCUMENTS * ENTRY_BYTES);
   const view = new DataView(pending.buffer);
   let used = 0;
-  for (const byte of fromHex(pendingHex)) pending[used++] = byte;
-  const link = (): Uint8Array => createHash("sha256").update(chain).update(pending.subarray(0, used)).digest();
+  for (const byte of Uint8Array.fromHex(pendingHex)) pending[used++] = byte;
+  const link = () => createHash("sha256").update(chain).update(pending.subarray(0, used));
   return {
     add(hash, textBytes) {
       view.setBigUint64(used, BigInt(textBytes), true);
       pending.set(hash, used + 8);
       used += ENTRY_BYTES;
       if (used < pending.length) return;
-      chain = link();
+      chain = new Uint8Array(link().digest());
       used = 0;
     },
-    value: () => toHex(link()),
-    state: () => `${toHex(chain)}:${toHex(pending.subarray(0, used))}`,
+    value: () => link().digest("hex"),
+    state: () => `${chain.toHex()}:${pending.subarray(0, used).toHex()}`,
   };
-}
-
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -75,7 +75,7 @@ export async function* inOrder(
     result.then(markDone, markDone); // an error is told when it is its turn
     queue.push(entry);
     underWay += group.bytes;
-    // What other threads have sent, signals and timers come in here, even where reading never has to wait.
+    // What other threads have sent and timers come in here, even where reading never has to wait; signals after some turns.
     await new Promise<void>((resolve) => void setImmediate(resolve));
   }
   while (queue.length > 0) yield await takeFirst();

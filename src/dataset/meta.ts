@@ -22,7 +22,7 @@ const metaSchema = v.object({
   tokens: count,
   /** UTF-8 bytes of all documents; end-of-text counts none. */
   text_bytes: count,
-  /** SHA-256, hex, chained over every document's length and hash (document_hash.ts). */
+  /** SHA-256, hex, chained over every document's length and hash (fingerprint.ts). */
   corpus_fingerprint: v.string(),
   /** The documents by language; absent in files of older versions. */
   languages: v.optional(v.record(v.string(), v.object({ documents: count, bytes: count }))),

@@ -65,7 +65,7 @@ export interface Tokenized {
 const defaultCheckpointMs = 250;
 const defaultGroupBytes = 512 * 1024;
 const LARGE_FILE_BYTES = 4 * 1024 * 1024;
-/** Groups under way for each thread: one being encoded, one waiting, and some that wait for their turn to be written. */
+/** Groups under way for each thread: those that it holds (encode_pool.ts), and one that waits for its turn to be written. */
 const groupsPerThread = 4;
 /** Bytes of input under way. */
 const maxBytesUnderWay = 64 * 1024 * 1024;

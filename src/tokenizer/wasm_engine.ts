@@ -16,6 +16,7 @@ import {
   TEXT_PADDING,
   VOCABULARY,
 } from "../../kernels/tokenizer/layout.ts";
+import { lazyModule } from "../wasm.ts";
 import { classTable } from "./characters.ts";
 import type { EncoderEngine, EncoderTables } from "./engine.ts";
 import { buildMergeTable } from "./merge_table.ts";
@@ -49,19 +50,7 @@ interface Exports {
   narrowOutput(): void;
 }
 
-let compiled: WebAssembly.Module | null | undefined;
-
-/** The module, compiled once in a thread, or null where the engine does not take it (it has no SIMD). */
-function compile(): WebAssembly.Module | null {
-  if (compiled === undefined) {
-    try {
-      compiled = new WebAssembly.Module(encoderModule);
-    } catch {
-      compiled = null;
-    }
-  }
-  return compiled;
-}
+const compile = lazyModule(encoderModule);
 
 /** An image of an engine for these tables, or null where it cannot run here or not with so large a vocabulary. */
 export function createEngineImage(tables: EncoderTables): EngineImage | null {

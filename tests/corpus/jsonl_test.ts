@@ -1,7 +1,9 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
+import type { LinesBlock } from "../../src/corpus/block.ts";
 import { countLines, countWithIndexOf } from "../../src/corpus/count_lines.ts";
 import { FormatError, UserError } from "../../src/errors.ts";
+import { createLineParser } from "../../src/corpus/lines.ts";
 import { readBlocks } from "../../src/corpus/read.ts";
 import { bytes, collect, collectFile, failure, streamOf, withFiles } from "./support.ts";
 
@@ -122,5 +124,41 @@ Deno.test("jsonl: a small stream's block takes no more memory than its bytes", a
       for await (const { bytes } of readBlocks([folder]).blocks) sizes.push(bytes.buffer.byteLength);
       deepStrictEqual(sizes, [22, 16]);
     },
+  );
+});
+
+Deno.test("jsonl: lines are parsed without WebAssembly to the same documents and the same errors", () => {
+  const parse = (block: LinesBlock, engine: "best" | "TypeScript") => {
+    const found: unknown[] = [];
+    const onDamage = (error: FormatError) => found.push(error.message);
+    const parser = createLineParser({
+      ...{ key: "text", maxLineBytes: 1000, onDamage, onBlankLine: () => found.push("blank"), engine },
+    });
+    parser(block, ({ text, ...line }) => found.push({ ...line, text: new TextDecoder().decode(text) }));
+    return found;
+  };
+  const line = fc.oneof(
+    fc.record({ text: fc.string({ unit: "binary", maxLength: 200 }), path: fc.string() }).map((value) =>
+      JSON.stringify(value)
+    ),
+    fc.constantFrom(
+      "",
+      " ",
+      "[1]",
+      '{"text": 1}',
+      '{"text": "cut',
+      "{}",
+      '\ufeff{"text": "x"}',
+      `{"text": "${"y".repeat(1000)}"}`,
+    ),
+  );
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 8 }), fc.boolean(), (lines, ended) => {
+      const all = bytes(lines.join("\n") + (ended ? "\n" : ""));
+      const place = { label: "a.jsonl", namePasses: true, lines: lines.length, line: 7, offset: 1234, plain: true };
+      const block: LinesBlock = { kind: "lines", bytes: all, ...place };
+      deepStrictEqual(parse(block, "TypeScript"), parse(block, "best"));
+    }),
+    { numRuns: 500, seed: 5 },
   );
 });

@@ -88,6 +88,7 @@ export function findRun(
   if (journal.finished) {
     publishAll(journal.finished.prefixes, journal.finished.empty);
     const files = journal.finished.prefixes.map(writtenFile);
+    removeIfPresent(partialName(hashesPath(prefix)));
     removeIfPresent(path);
     return { kind: "finished", files };
   }

@@ -1,5 +1,6 @@
 /** The end of a run: between being whole and having their final names, files are found again after any interruption. */
 import { createJournal, journalPath, readJournal } from "../../src/dataset/journal.ts";
+import { hashesPath } from "../../src/dataset/noted_hashes.ts";
 import { askedOf, findRun } from "../../src/dataset/run_state.ts";
 import { openTokenFile } from "../../src/dataset/token_reader.ts";
 import { partialName } from "../../src/files.ts";

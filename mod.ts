@@ -5,7 +5,14 @@
 
 // Corpus: files, folders and archives → documents.
 export { type Corpus, type CorpusBlocks, readBlocks, readCorpus, type ReadCorpusOptions } from "./src/corpus/read.ts";
-export { createBlockParser, type Gate, type ParsedBlock, type ParseOptions } from "./src/corpus/parse.ts";
+export {
+  type BlockParser,
+  createBlockParser,
+  type Gate,
+  type ParsedBlock,
+  type ParsedDocument,
+  type ParseOptions,
+} from "./src/corpus/parse.ts";
 export { createDocumentFilter, type DocumentFilter, type DocumentFilterOptions } from "./src/corpus/document_filter.ts";
 export { createContentHash, createDeduplicator, type Deduplicator } from "./src/corpus/deduplicate.ts";
 export type { Block } from "./src/corpus/block.ts";

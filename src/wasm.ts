@@ -1,4 +1,10 @@
-/** Modules of WebAssembly that are small enough to be compiled where they are first needed. */
+/** Modules of WebAssembly that are small enough to be compiled where they are first needed, and their memories. */
+
+/** A stretch of a memory, from an address on. Where the memory grows, its `buffer` becomes another one. */
+export interface MemoryRoom {
+  readonly memory: WebAssembly.Memory;
+  readonly start: number;
+}
 
 /**
  * A module that is compiled when it is first asked for, once in a thread.

@@ -5,6 +5,7 @@ import { parseHashSplit } from "../dataset/hash_split.ts";
 import { journalPath } from "../dataset/journal.ts";
 import { tokenFilePaths } from "../dataset/meta.ts";
 import { tokenizeCorpus } from "../dataset/tokenize_corpus.ts";
+import { startThreadAhead } from "../dataset/thread_handle.ts";
 import type { WrittenFile } from "../dataset/token_files.ts";
 import { UserError } from "../errors.ts";
 import { reason } from "../files.ts";
@@ -51,11 +52,13 @@ async function writeData(options: DataOptions, context: CommandContext): Promise
   const { output_prefix: prefix, tokenizer: tokenizerName, split_by_hash: split } = options;
   if (prefix === null || tokenizerName === null) throw new Error("the parser let a required option pass");
   const started = performance.now();
+  const reading = readingOptionsOf(options);
+  const workers = options.workers ?? navigator.hardwareConcurrency;
+  using ahead = await startThreadAhead(reading.input, workers);
   const tokenizer = await loadTokenizer(tokenizerName);
   await Deno.mkdir(dirname(prefix), { recursive: true }).catch((cause) => {
     throw new UserError(`cannot make the folder: ${reason(cause)}`, { where: `--output_prefix ${prefix}`, cause });
   });
-  const reading = readingOptionsOf(options);
   using progress = startProgress({ label: "tokenizing", unit: "bytes" }, stderrProgressOutput());
   let tokens = 0;
   const { files, report } = await tokenizeCorpus({
@@ -70,7 +73,8 @@ async function writeData(options: DataOptions, context: CommandContext): Promise
     tokenizerName: await absoluteName(tokenizer.name),
     prefix,
     appendEos: options.append_eos,
-    workers: options.workers ?? undefined,
+    workers,
+    ahead,
     split: split === null ? null : parseHashSplit(split, options.split_seed),
     resume: options.resume,
     overwrite: options.overwrite,

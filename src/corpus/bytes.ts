@@ -47,10 +47,17 @@ export function concatBytes<Bytes extends Uint8Array>(parts: readonly Bytes[]): 
 export function createByteReader(stream: ByteStream): ByteReader {
   const iterator = stream[Symbol.asyncIterator]();
   let held: Uint8Array = EMPTY;
+  /** What comes after `held`: the rest of the source's last chunk, where some of it had to be put together with what was held. */
+  let behind: Uint8Array = EMPTY;
   let offset = 0;
   let ended = false;
 
   async function pull(): Promise<Uint8Array | null> {
+    if (behind.length > 0) {
+      const next = behind;
+      behind = EMPTY;
+      return next;
+    }
     while (!ended) {
       const next = await iterator.next();
       if (next.done) ended = true;
@@ -67,16 +74,18 @@ export function createByteReader(stream: ByteStream): ByteReader {
   }
 
   async function peek(count: number): Promise<Uint8Array> {
-    if (held.length < count && !ended) {
-      const parts: Uint8Array[] = held.length > 0 ? [held.slice()] : [];
-      let length = held.length;
-      while (length < count) {
+    if (held.length === 0) held = await pull() ?? EMPTY;
+    if (held.length < count && !(ended && behind.length === 0)) {
+      const parts = [held.slice()];
+      let missing = count - held.length;
+      while (missing > 0) {
         const next = await pull();
         if (next === null) break;
-        length += next.length;
-        parts.push(length < count ? next.slice() : next);
+        parts.push(next.slice(0, missing));
+        behind = next.subarray(missing);
+        missing -= next.length;
       }
-      held = parts.length > 0 ? concatBytes(parts) : EMPTY;
+      held = concatBytes(parts);
     }
     return held.subarray(0, count);
   }
@@ -114,7 +123,7 @@ export function createByteReader(stream: ByteStream): ByteReader {
   }
 
   async function close(): Promise<void> {
-    held = EMPTY;
+    held = behind = EMPTY;
     if (ended) return;
     ended = true;
     await iterator.return?.();

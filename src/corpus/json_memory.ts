@@ -1,18 +1,24 @@
 /**
- * Where lines are parsed and their texts written: in the memory of kernels/corpus, whose loops go 64 bytes at a time, or, where that
- * does not run or would not be large enough, in plain arrays with loops in TypeScript.
+ * Where lines are parsed and their texts written: in a memory of WebAssembly, where the loops of kernels/corpus go 64 bytes at a time, or,
+ * where they do not run or there is no room, in plain arrays with loops in TypeScript. The memory may be somebody else's who needs the
+ * texts there: an encoder's.
  */
-import { type CorpusKernels, openKernels, OWN_DATA as SOURCE } from "./kernels.ts";
+import type { MemoryRoom } from "../wasm.ts";
 import { type CopyEasyPart, copyEasyPart } from "./json_strings.ts";
+import { type CorpusKernels, openKernels, OWN_DATA } from "./kernels.ts";
+
+/** Gives room of so many bytes in a memory whose first `OWN_DATA` bytes are left to kernels/corpus; null where there is none. */
+export type RoomSource = (bytes: number) => MemoryRoom | null;
 
 /** A block's bytes, ready to be parsed. All places are indices of the arrays. */
 export interface Loaded {
-  readonly source: Uint8Array;
   readonly start: number;
   readonly end: number;
-  /** Takes texts from `textStart` on: there is room for as many bytes as the block has. */
-  readonly text: Uint8Array;
+  /** Where a text is to be written: there is room for as many bytes as the block has. */
   readonly textStart: number;
+  /** The arrays, to be asked for again when others have had their turn: their memory may have grown. */
+  source(): Uint8Array;
+  text(): Uint8Array;
   /** The first line feed from `from` on; `end` where there is none. */
   lineEnd(from: number): number;
 }
@@ -27,56 +33,77 @@ export interface JsonMemory {
 const PAGE = 65536;
 /** Bytes that are read and written behind what is asked for. */
 const PADDING = 128;
-/** A memory that has become larger is given back. */
+/** An own memory that has become larger is given back. */
 const KEPT_BYTES = 16 * 1024 * 1024;
 const MAX_BYTES = 2 ** 32 - PAGE;
 
-/** @param choice `TypeScript` takes plain arrays in any case. */
-export function createJsonMemory(choice: "best" | "TypeScript" = "best"): JsonMemory {
-  let kernels: CorpusKernels | null = choice === "best" ? openKernels() : null;
+/**
+ * @param room Where lines are to be parsed; default: in a memory of their own.
+ * @param choice `TypeScript` takes plain arrays in any case.
+ */
+export function createJsonMemory(room: RoomSource = createRoom(), choice: "best" | "TypeScript" = "best"): JsonMemory {
+  let kernels: CorpusKernels | null = null;
   let array: Uint8Array = new Uint8Array(0);
 
-  /** The kernels with room for so many bytes, or null. */
-  function reserve(bytes: number): CorpusKernels | null {
-    if (kernels === null || bytes > MAX_BYTES) return null;
-    if (kernels.memory.buffer.byteLength > KEPT_BYTES) kernels = openKernels() ?? kernels;
-    const missing = Math.ceil(bytes / PAGE) - kernels.memory.buffer.byteLength / PAGE;
-    try {
-      if (missing > 0) kernels.memory.grow(missing);
-    } catch (error) {
-      if (error instanceof RangeError) return null;
-      throw error;
-    }
-    if (array.buffer !== kernels.memory.buffer) array = new Uint8Array(kernels.memory.buffer);
+  /** The kernels in a room, or null. */
+  function open(found: MemoryRoom | null): CorpusKernels | null {
+    if (found === null) return null;
+    if (kernels?.memory !== found.memory) kernels = openKernels(found.memory);
     return kernels;
   }
 
   return {
     load(bytes) {
-      const textStart = Math.ceil((SOURCE + bytes.length + PADDING) / PADDING) * PADDING;
-      const opened = reserve(textStart + bytes.length + PADDING);
-      if (opened === null) return loadPlain(bytes);
-      array.set(bytes, SOURCE);
-      const end = SOURCE + bytes.length;
-      const { lineEnd } = opened;
-      return { source: array, start: SOURCE, end, text: array, textStart, lineEnd: (from) => lineEnd(from, end) >>> 0 };
+      const { length } = bytes;
+      const textAt = Math.ceil((length + PADDING) / PADDING) * PADDING;
+      const found = choice === "best" ? room(textAt + length + PADDING) : null;
+      const opened = open(found);
+      if (found === null || opened === null) return loadPlain(bytes);
+      const { memory, start } = found;
+      const view = (): Uint8Array => {
+        if (array.buffer !== memory.buffer) array = new Uint8Array(memory.buffer);
+        return array;
+      };
+      view().set(bytes, start);
+      const end = start + length;
+      const lineEnd = (from: number): number => opened.lineEnd(from, end) >>> 0; // addresses are unsigned
+      return { start, end, textStart: start + textAt, source: view, text: view, lineEnd };
     },
     copyText(source, sourceView, end, target, targetView, cursor) {
       if (kernels === null || source !== array) {
         return copyEasyPart(source, sourceView, end, target, targetView, cursor);
       }
-      cursor.from = kernels.copyString(cursor.from, end, cursor.to) >>> 0; // addresses are unsigned
+      cursor.from = kernels.copyString(cursor.from, end, cursor.to) >>> 0;
       cursor.to = kernels.copiedTo() >>> 0;
       if (kernels.sawHigh()) cursor.seen = -1;
     },
   };
 }
 
+/** A memory that grows as it must. */
+function createRoom(): RoomSource {
+  let memory: WebAssembly.Memory | null = null;
+  return (bytes) => {
+    const end = OWN_DATA + bytes;
+    if (end > MAX_BYTES) return null;
+    try {
+      if (memory === null || memory.buffer.byteLength > KEPT_BYTES) memory = new WebAssembly.Memory({ initial: 1 });
+      const missing = Math.ceil(end / PAGE) - memory.buffer.byteLength / PAGE;
+      if (missing > 0) memory.grow(missing);
+      return { memory, start: OWN_DATA };
+    } catch (error) {
+      if (error instanceof RangeError) return null;
+      throw error;
+    }
+  };
+}
+
 function loadPlain(bytes: Uint8Array): Loaded {
   const end = bytes.length;
+  const text = new Uint8Array(end);
   const lineEnd = (from: number): number => {
     const found = bytes.indexOf(10, from);
     return found < 0 ? end : found;
   };
-  return { source: bytes, start: 0, end, text: new Uint8Array(end), textStart: 0, lineEnd };
+  return { start: 0, end, textStart: 0, source: () => bytes, text: () => text, lineEnd };
 }

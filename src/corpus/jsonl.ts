@@ -48,12 +48,12 @@ export function lineTooLong(label: string, line: number, offset: number, maxLine
 }
 
 /** A block goes out as soon as it has so many bytes. */
-const BLOCK_BYTES = 512 * 1024;
+const BLOCK_BYTES = 1024 * 1024;
 /** What a block's buffer has room for at first: it grows for longer lines. */
 const BUFFER_BYTES = BLOCK_BYTES + 128 * 1024;
 
 /**
- * The lines of a jsonl stream, in blocks of about half a MiB. Memory: a block, or the longest line.
+ * The lines of a jsonl stream, in blocks of about a MiB. Memory: a block, or the longest line.
  * @throws what `onDamage` throws.
  */
 export async function* readLines(reader: ByteReader, options: JsonlOptions): AsyncGenerator<Lines> {

@@ -1,8 +1,8 @@
-/** The loops of kernels/corpus, each time with a memory of their own. */
+/** The loops of kernels/corpus. */
 import corpusModule from "../../kernels/corpus/build/corpus.wasm" with { type: "bytes" };
 import { lazyModule } from "../wasm.ts";
 
-/** What is in that module, and its memory. Addresses from `OWN_DATA` on are the caller's. */
+/** What is in that module, and its memory. Addresses from `OWN_DATA` on are not the module's. */
 export interface CorpusKernels {
   readonly memory: WebAssembly.Memory;
   copyString(from: number, end: number, to: number): number;
@@ -17,10 +17,12 @@ export const OWN_DATA = 4096;
 
 const compile = lazyModule(corpusModule);
 
-/** The kernels with a memory of one page, or null where they do not run. */
-export function openKernels(): CorpusKernels | null {
+/**
+ * The kernels, or null where they do not run.
+ * @param memory Where they are to work; default: one page of their own.
+ */
+export function openKernels(memory = new WebAssembly.Memory({ initial: 1 })): CorpusKernels | null {
   const module = compile();
   if (module === null) return null;
-  const memory = new WebAssembly.Memory({ initial: 1 });
   return { memory, ...new WebAssembly.Instance(module, { env: { memory } }).exports } as unknown as CorpusKernels;
 }

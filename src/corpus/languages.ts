@@ -191,9 +191,17 @@ export function languageNames(): readonly string[] {
   return names;
 }
 
+/** Extensions that tell the language as they are, whatever is in front of them. */
+const plainExtensions = new Map(byExtension);
+for (const name of Object.keys(FILE_NAMES)) plainExtensions.delete(name.slice(name.lastIndexOf(".") + 1));
+
 /** The language of a file by its name, or null where the name does not tell. */
 export function languageOfPath(path: string): string | null {
-  const name = path.slice(path.lastIndexOf("/") + 1).toLowerCase();
+  const slash = path.lastIndexOf("/");
+  const end = path.lastIndexOf(".");
+  const plain = end > slash + 1 ? plainExtensions.get(path.slice(end + 1)) : undefined;
+  if (plain !== undefined) return plain;
+  const name = path.slice(slash + 1).toLowerCase();
   if (Object.hasOwn(FILE_NAMES, name)) return FILE_NAMES[name];
   const dot = name.lastIndexOf(".");
   return dot > 0 ? byExtension.get(name.slice(dot + 1)) ?? null : null;

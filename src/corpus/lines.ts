@@ -1,12 +1,11 @@
 /**
- * Parses blocks of jsonl lines: each line's text is unescaped from its bytes into one buffer for the whole block, of
- * which the documents are views, good until the next block is parsed. A line that is not right is an error with its
- * number and the place of the fault.
+ * Parses blocks of jsonl lines: each line's text is unescaped from its bytes to one place, where it stays until the next line's comes.
+ * A line that is not right is an error with its number and the place of the fault.
  */
 import { FormatError } from "../errors.ts";
 import type { LinesBlock } from "./block.ts";
 import { documentNames, NAMING_FIELDS } from "./fields.ts";
-import { createJsonMemory } from "./json_memory.ts";
+import { createJsonMemory, type RoomSource } from "./json_memory.ts";
 import { createJsonObjectReader } from "./json_object.ts";
 import { lineTooLong } from "./jsonl.ts";
 import { parseJson } from "../json.ts";
@@ -16,7 +15,7 @@ import { mendUtf8 } from "./text.ts";
 export interface JsonlLine {
   /** From 1. */
   line: number;
-  /** Well-formed UTF-8. */
+  /** Well-formed UTF-8, good during the call. */
   text: Uint8Array;
   /** Whether the text was not valid UTF-8 or held lone surrogates, and U+FFFD stands in those places. */
   undecodable: boolean;
@@ -33,11 +32,13 @@ export interface LineParserOptions {
   /** Told of a line that is not right; where this returns, the line is left out. */
   onDamage: (error: FormatError) => void;
   onBlankLine: () => void;
+  /** Where texts are to be written; default: anywhere. */
+  room?: RoomSource;
   /** `TypeScript` does without WebAssembly. */
   engine?: "best" | "TypeScript";
 }
 
-/** Calls back for every line of a block, in order. */
+/** Calls back for every line of a block, in order. What is called back may make the memory of `room` grow. */
 export type LineParser = (block: LinesBlock, onLine: (line: JsonlLine) => void) => void;
 
 /** A place in the bytes and what is wrong there. */
@@ -50,11 +51,11 @@ const decoder = new TextDecoder();
 
 /** A parser for blocks; see `LineParserOptions`. */
 export function createLineParser(
-  { key, maxLineBytes, onDamage, onBlankLine, engine = "best" }: LineParserOptions,
+  { key, maxLineBytes, onDamage, onBlankLine, room, engine = "best" }: LineParserOptions,
 ): LineParser {
   const fault = new Error("not JSON");
   let found: Fault = { what: "", at: 0 };
-  const memory = createJsonMemory(engine);
+  const memory = createJsonMemory(room, engine);
   const onFault = (what: string, at: number): Error => {
     found = { what, at };
     return fault;
@@ -63,12 +64,12 @@ export function createLineParser(
 
   return (block, onLine) => {
     const { label } = block;
-    const { source: bytes, start: firstByte, end: behind, text, textStart, lineEnd } = memory.load(block.bytes);
+    const { start: firstByte, end: behind, textStart, source, text, lineEnd } = memory.load(block.bytes);
     /** Place in the stream of an index of `bytes`. */
     const offsetOf = (at: number): number => block.offset + at - firstByte;
     let line = block.line - 1;
-    let used = textStart;
     for (let start = firstByte; start < behind;) {
+      const bytes = source();
       const end = lineEnd(start);
       const from = startsWithBom(bytes, start, end) ? start + 3 : start;
       const offset = offsetOf(start);
@@ -87,7 +88,7 @@ export function createLineParser(
         onDamage(new FormatError(what, { where: `${label}:${line}, byte ${offsetOf(at)}`, expected, hint }));
       let fields;
       try {
-        fields = reader.read(bytes, from, end, text, used);
+        fields = reader.read(bytes, from, end, text(), textStart);
       } catch (error) {
         if (error !== fault) throw error;
         const notObject = found.what === "not a JSON object";
@@ -101,8 +102,7 @@ export function createLineParser(
         fail(what, "a string", lineStart, `the line has ${keys}; choose the key with --json_key`);
         continue;
       }
-      const whole = text.subarray(used, used + fields.textBytes);
-      used += fields.textBytes;
+      const whole = text().subarray(textStart, textStart + fields.textBytes);
       const mended = fields.mayBeMalformed ? mendUtf8(whole) : null;
       const undecodable = fields.loneSurrogates || mended !== null;
       onLine({ line, text: mended ?? whole, undecodable, ...documentNames(fields.others) });

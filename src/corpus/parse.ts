@@ -11,6 +11,7 @@ import { createDocumentFilter, type DocumentFilterOptions } from "./document_fil
 import type { Document } from "./document.ts";
 import { createFilter } from "./filter.ts";
 import { languageOfPath, normaliseLanguage } from "./languages.ts";
+import type { RoomSource } from "./json_memory.ts";
 import { createLineParser } from "./lines.ts";
 import { type CorpusReport, countDocument, type DropReason } from "./report.ts";
 import { decodeText, mendUtf8 } from "./text.ts";
@@ -35,7 +36,7 @@ export interface ParseOptions extends DocumentFilterOptions {
 
 export const DEFAULT_MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
 
-/** A document that passed the filters. Its text is good until the next block is parsed. */
+/** A document that passed the filters. Its text is good while it is handed over. */
 export interface ParsedDocument extends Document {
   /** Whether U+FFFD stands for something that could not be decoded. */
   readonly undecodable: boolean;
@@ -43,9 +44,8 @@ export interface ParsedDocument extends Document {
   readonly hash: ContentHash | null;
 }
 
-/** What came of a block. */
+/** What came of a block besides its documents. */
 export interface ParsedBlock {
-  readonly documents: readonly ParsedDocument[];
   /** How many documents were left out, by reason. */
   readonly dropped: Partial<Record<DropReason, number>>;
   /** What was damaged and left out, with `onError: "skip"`. */
@@ -53,15 +53,22 @@ export interface ParsedBlock {
 }
 
 /**
+ * Hands over the documents of a block, in order.
+ * @throws FormatError for damaged data, unless `onError` is `skip`.
+ */
+export type BlockParser = (block: Block, onDocument: (document: ParsedDocument) => void) => ParsedBlock;
+
+/**
  * A parser of blocks.
- * @returns A function that throws FormatError for damaged data, unless `onError` is `skip`.
+ * @param room Where texts that have to be unescaped are to be written; default: anywhere. Its memory may grow while a document is handed
+ * over.
  * @throws UserError for unusable options.
  */
-export async function createBlockParser(options: ParseOptions = {}): Promise<(block: Block) => ParsedBlock> {
+export async function createBlockParser(options: ParseOptions = {}, room?: RoomSource): Promise<BlockParser> {
   const names = createFilter(options.include ?? [], options.exclude ?? []);
   const filter = createDocumentFilter(options);
   const contentHash = options.deduplicate ? await createContentHash() : null;
-  let documents: ParsedDocument[] = [];
+  let use: (document: ParsedDocument) => void = () => {};
   let dropped: ParsedBlock["dropped"] = {};
   let damaged: FormatError[] = [];
 
@@ -71,7 +78,8 @@ export async function createBlockParser(options: ParseOptions = {}): Promise<(bl
   const accept = (document: Document, undecodable: boolean): void => {
     const reason = undecodable && options.undecodable === "skip" ? "skippedUndecodable" : filter(document);
     if (reason !== null) return drop(reason);
-    documents.push({ ...document, undecodable, hash: contentHash && contentHash(document.text) });
+    const { text, path, language } = document;
+    use({ text, path, language, undecodable, hash: contentHash && contentHash(text) });
   };
   /** For a line or a row: its own path decides, or, where it has none, the name of what it is in. */
   const acceptNamed = (
@@ -93,6 +101,7 @@ export async function createBlockParser(options: ParseOptions = {}): Promise<(bl
   const parseLines = createLineParser({
     key: options.jsonKey ?? "text",
     maxLineBytes: options.maxDocumentBytes ?? DEFAULT_MAX_DOCUMENT_BYTES,
+    room,
     onBlankLine: () => drop("skippedEmpty"),
     onDamage: (error) => {
       if (options.onError !== "skip") throw stopping(error);
@@ -100,8 +109,8 @@ export async function createBlockParser(options: ParseOptions = {}): Promise<(bl
     },
   });
 
-  return (block) => {
-    documents = [];
+  return (block, onDocument) => {
+    use = onDocument;
     dropped = {};
     damaged = [];
     switch (block.kind) {
@@ -128,7 +137,7 @@ export async function createBlockParser(options: ParseOptions = {}): Promise<(bl
         break;
       }
     }
-    return { documents, dropped, damaged };
+    return { dropped, damaged };
   };
 }
 

@@ -16,7 +16,14 @@ import { createDeduplicator } from "./deduplicate.ts";
 import type { Document } from "./document.ts";
 import { createFilter } from "./filter.ts";
 import type { BufferSource } from "./jsonl.ts";
-import { createBlockParser, createGate, DEFAULT_MAX_DOCUMENT_BYTES, type Gate, type ParseOptions } from "./parse.ts";
+import {
+  createBlockParser,
+  createGate,
+  DEFAULT_MAX_DOCUMENT_BYTES,
+  type Gate,
+  type ParsedDocument,
+  type ParseOptions,
+} from "./parse.ts";
 import { createPlace, type ReadCursor } from "./place.ts";
 import { type CorpusReport, createReport } from "./report.ts";
 import { readInputs } from "./sources.ts";
@@ -103,12 +110,14 @@ async function* documentsOf(
   const { signal } = options;
   const parse = await createBlockParser(options);
   for await (const block of blocks) {
-    const parsed = parse(block);
-    gate.count(parsed);
-    for (const { text, path, language, undecodable, hash } of parsed.documents) {
+    const documents: ParsedDocument[] = [];
+    const keep = (document: ParsedDocument): void => {
+      documents.push(block.kind === "lines" ? { ...document, text: document.text.slice() } : document);
+    };
+    gate.count(parse(block, keep));
+    for (const { text, path, language, undecodable, hash } of documents) {
       signal?.throwIfAborted();
-      if (!gate.admit({ language, undecodable, hash, textBytes: text.length })) continue;
-      yield { text: block.kind === "lines" ? text.slice() : text, path, language };
+      if (gate.admit({ language, undecodable, hash, textBytes: text.length })) yield { text, path, language };
     }
   }
 }

@@ -45,7 +45,7 @@ interface FrameHeader {
 export async function* readZstd(reader: ByteReader, options: ZstdOptions): AsyncGenerator<Uint8Array> {
   const { label } = options;
   const decoder = chooseZstdDecoder(options.decoder ?? "auto");
-  const { create64 } = await xxhash();
+  let hashes: Awaited<ReturnType<typeof xxhash>> | null = null;
   if ((await reader.peek(1)).length === 0) throw wrong(label, 0, "the file is empty", "a zstd frame");
 
   for (let first = true;; first = false) {
@@ -69,7 +69,8 @@ export async function* readZstd(reader: ByteReader, options: ZstdOptions): Async
     if (!header.checksum) options.onUncheckedFrame?.();
     const frame = decoder.create();
     try {
-      yield* decodeBlocks(reader, label, header, frame, create64());
+      const hash = decoder.checks || !header.checksum ? null : (hashes ??= await xxhash()).create64();
+      yield* decodeBlocks(reader, label, header, frame, hash);
     } finally {
       frame.close();
     }
@@ -81,15 +82,16 @@ interface Hash {
   digest(): bigint;
 }
 
+/** @param hash For the checksum, where there is one that the decoder does not check. */
 async function* decodeBlocks(
   reader: ByteReader,
   label: string,
   header: FrameHeader,
   frame: FrameDecoder,
-  hash: Hash,
+  hash: Hash | null,
 ): AsyncGenerator<Uint8Array> {
   const maxBlock = Math.min(MAX_BLOCK_BYTES, Math.max(header.windowBytes, header.contentBytes ?? 0));
-  let pending: Uint8Array | null = normalisedHeader(header.neededBytes);
+  let pending: Uint8Array | null = normalisedHeader(header.neededBytes, header.checksum && hash === null);
   let total = 0;
   for (let last = false; !last;) {
     const at = reader.offset;
@@ -115,7 +117,7 @@ async function* decodeBlocks(
     }
     await reader.skip(length);
     for (const chunk of chunks) {
-      hash.update(chunk);
+      hash?.update(chunk);
       total += chunk.length;
     }
     if (header.contentBytes !== null && total > header.contentBytes) {
@@ -130,9 +132,19 @@ async function* decodeBlocks(
     const at = reader.offset;
     const trailer = await reader.read(4);
     if (trailer.length < 4) throw truncated(label, at + trailer.length);
-    if (readUint32(trailer, 0) !== Number(hash.digest() & 0xffffffffn)) {
+    if (!isChecksum(trailer, frame, hash)) {
       throw wrong(label, at, "zstd checksum mismatch: the data is damaged", "the frame's XXH64");
     }
+  }
+}
+
+function isChecksum(trailer: Uint8Array, frame: FrameDecoder, hash: Hash | null): boolean {
+  if (hash) return readUint32(trailer, 0) === Number(hash.digest() & 0xffffffffn);
+  try {
+    frame.push(trailer, true);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -176,11 +188,11 @@ async function readFrameHeader(reader: ByteReader, label: string, decoder: Chose
   return { windowBytes, neededBytes, contentBytes, checksum: (descriptor & 4) !== 0 };
 }
 
-/** Magic, a descriptor without any flag, and the smallest power-of-two window that is large enough. */
-function normalisedHeader(windowBytes: number): Uint8Array {
+/** Magic, a descriptor without any flag but the checksum's, and the smallest power-of-two window that is large enough. */
+function normalisedHeader(windowBytes: number, checksum: boolean): Uint8Array {
   let log = 10;
   while (2 ** log < windowBytes) log++;
-  return new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3]);
+  return new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, checksum ? 4 : 0, (log - 10) << 3]);
 }
 
 async function skipFrame(reader: ByteReader, label: string): Promise<void> {

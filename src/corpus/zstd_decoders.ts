@@ -1,9 +1,9 @@
 /**
  * The two zstd block decoders behind one synchronous interface: node:zlib's native one and npm:fzstd.
  *
- * Both see one normalised frame at a time: a six-byte header that declares nothing but the window (no content size, no
- * checksum, no dictionary), then the frame's blocks. Length and checksum are checked by the caller (zstd.ts), the same
- * for both.
+ * Both see one normalised frame at a time: a six-byte header that declares nothing but the window and, for a decoder that checks it, that
+ * there is a checksum (no content size, no dictionary), then the frame's blocks. The length is checked by the caller (zstd.ts), as is the
+ * checksum for a decoder that does not.
  *
  * The native decoder is driven through the stream object's handle: as a stream, Deno 2.9.6 throws a decoding error
  * from a later tick, where no caller can catch it, while `writeSync` throws it here. The handle is not a public
@@ -27,11 +27,14 @@ export interface FrameDecoder {
 
 export type FrameDecoderFactory = () => FrameDecoder;
 
-/** What a choice comes to: a name, a factory, and the largest window that the decoder decodes rightly, bytes. */
+/** What a choice comes to. */
 export interface ChosenDecoder {
   name: "native" | "fzstd";
   create: FrameDecoderFactory;
+  /** The largest window that the decoder decodes rightly, bytes. */
   maxWindowBytes: number;
+  /** Whether it holds the output against the checksum, if a frame's header declares one: `push` of a wrong one throws. */
+  checks: boolean;
 }
 
 const NATIVE_MAX_WINDOW_BYTES = 128 * 1024 * 1024;
@@ -117,28 +120,31 @@ function nativeFactory(module: object): FrameDecoderFactory | null {
   return probe(factory) ? factory : null;
 }
 
-/** Whether a decoder decodes a raw and an RLE block, and throws on a reserved block type. */
+/** Of `abccc`. */
+const CHECKSUM = [0x91, 0x04, 0x47, 0x81];
+
+/** Whether a decoder decodes a raw and an RLE block, and throws on a wrong checksum and on a reserved block type. */
 function probe(factory: FrameDecoderFactory): boolean {
-  const header = [0x28, 0xb5, 0x2f, 0xfd, 0, 0];
-  const run = (blocks: number[]): string => {
-    const decoder = factory();
+  const header = [0x28, 0xb5, 0x2f, 0xfd, 4, 0];
+  const blocks = [0x10, 0, 0, 0x61, 0x62, 0x1b, 0, 0, 0x63];
+  /** What a frame decodes to, the last bytes pushed by themselves; null where that throws. */
+  const run = (frame: number[], last: number[]): string | null => {
+    let decoder: FrameDecoder | null = null;
     try {
-      return String.fromCharCode(...decoder.push(new Uint8Array([...header, ...blocks]), true).flatMap((c) => [...c]));
+      decoder = factory();
+      const text = String.fromCharCode(
+        ...decoder.push(new Uint8Array([...header, ...frame]), true).flatMap((c) => [...c]),
+      );
+      decoder.push(new Uint8Array(last), true);
+      return text;
+    } catch {
+      return null;
     } finally {
-      decoder.close();
+      decoder?.close();
     }
   };
-  try {
-    if (run([0x10, 0, 0, 0x61, 0x62, 0x1b, 0, 0, 0x63]) !== "abccc") return false;
-  } catch {
-    return false;
-  }
-  try {
-    run([0x17, 0, 0, 0x61, 0x62]);
-    return false;
-  } catch {
-    return true;
-  }
+  return run(blocks, CHECKSUM) === "abccc" && run(blocks, CHECKSUM.with(3, 0)) === null &&
+    run([], [0x17, 0, 0, 0x61, 0x62]) === null;
 }
 
 const factories = new WeakMap<object, FrameDecoderFactory | null>();
@@ -152,10 +158,12 @@ export function chooseZstdDecoder(choice: ZstdDecoder, module: object = zlib): C
   if (choice !== "fzstd") {
     let native = factories.get(module);
     if (native === undefined) factories.set(module, native = nativeFactory(module));
-    if (native !== null) return { name: "native", create: native, maxWindowBytes: NATIVE_MAX_WINDOW_BYTES };
+    if (native !== null) {
+      return { name: "native", create: native, maxWindowBytes: NATIVE_MAX_WINDOW_BYTES, checks: true };
+    }
     if (choice === "native") {
       throw new UserError("this runtime has no native zstd decoder", { hint: 'use the decoder "auto" or "fzstd"' });
     }
   }
-  return { name: "fzstd", create: createFzstdDecoder, maxWindowBytes: FZSTD_MAX_WINDOW_BYTES };
+  return { name: "fzstd", create: createFzstdDecoder, maxWindowBytes: FZSTD_MAX_WINDOW_BYTES, checks: false };
 }

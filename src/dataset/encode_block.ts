@@ -1,9 +1,9 @@
 /**
- * From blocks of input to ids, in whatever thread: parses them, encodes the documents one after the other, and gives all that a token
- * file and the gate in front of it need in a few flat arrays.
+ * From blocks of input to ids, in whatever thread: parses them, encodes each document as it comes (a line's text is written where it is
+ * encoded), and gives all that a token file and the gate in front of it need in a few flat arrays.
  */
 import type { Block } from "../corpus/block.ts";
-import { createBlockParser, type ParsedBlock, type ParseOptions } from "../corpus/parse.ts";
+import { createBlockParser, type ParsedBlock, type ParsedDocument, type ParseOptions } from "../corpus/parse.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { createDocumentHash, documentHashBytes } from "./document_hash.ts";
 
@@ -25,7 +25,7 @@ export interface EncodedBlocks {
   readonly languages: Uint16Array<ArrayBuffer>;
   readonly languageNames: readonly (string | null)[];
   /** What parsing left out, and what it found damaged, block by block. */
-  readonly leftOut: readonly Pick<ParsedBlock, "dropped" | "damaged">[];
+  readonly leftOut: readonly ParsedBlock[];
 }
 
 /** How blocks become ids. Plain data, to be sent to other threads. */
@@ -44,13 +44,16 @@ export interface BlockEncoder {
   reuse(ids: ArrayBuffer): void;
 }
 
+/** What encoding needs of a tokenizer. */
+type Encoder = Pick<Tokenizer, "encode" | "encodeInto" | "textRoom">;
+
 /** Encodes blocks with one tokenizer. */
 export async function createBlockEncoder(
-  tokenizer: Pick<Tokenizer, "encode" | "encodeInto">,
+  tokenizer: Encoder,
   { parse, eosId, wide }: EncodeSettings,
 ): Promise<BlockEncoder> {
   const hash = await createDocumentHash();
-  const parseBlock = await createBlockParser(parse);
+  const parseBlock = await createBlockParser(parse, tokenizer.textRoom);
   const out = createIdBuffer(tokenizer, eosId, wide);
 
   const encode = (blocks: readonly Block[]): EncodedBlocks => {
@@ -61,21 +64,21 @@ export async function createBlockEncoder(
     const undecodable: number[] = [];
     const languages: number[] = [];
     const languageNames: (string | null)[] = [];
-    const leftOut: Pick<ParsedBlock, "dropped" | "damaged">[] = [];
+    const leftOut: ParsedBlock[] = [];
+    const add = (document: ParsedDocument): void => {
+      const { text, language } = document;
+      textBytes.push(text.length);
+      hashes.push(hash(text));
+      if (document.hash) contentHashes.push(...document.hash);
+      undecodable.push(document.undecodable ? 1 : 0);
+      const place = languageNames.indexOf(language);
+      languages.push(place < 0 ? languageNames.push(language) - 1 : place);
+      lens.push(out.add(text)); // last: the text may be gone with the memory that it was in
+    };
     out.begin(blocks.reduce((sum, { bytes }) => sum + bytes.length, 0));
     for (const block of blocks) {
-      const { documents, dropped, damaged } = parseBlock(block);
+      const { dropped, damaged } = parseBlock(block, add);
       if (damaged.length > 0 || Object.keys(dropped).length > 0) leftOut.push({ dropped, damaged });
-      for (const document of documents) {
-        const { text, language } = document;
-        lens.push(out.add(text));
-        textBytes.push(text.length);
-        hashes.push(hash(text));
-        if (document.hash) contentHashes.push(...document.hash);
-        undecodable.push(document.undecodable ? 1 : 0);
-        const place = languageNames.indexOf(language);
-        languages.push(place < 0 ? languageNames.push(language) - 1 : place);
-      }
     }
     return {
       ids: out.take(),
@@ -93,7 +96,7 @@ export async function createBlockEncoder(
 }
 
 /** Encodes documents back to back into a buffer that grows, in the type of the token file. */
-function createIdBuffer(tokenizer: Pick<Tokenizer, "encode" | "encodeInto">, eosId: number | null, wide: boolean) {
+function createIdBuffer(tokenizer: Encoder, eosId: number | null, wide: boolean) {
   const arrayOf = (buffer: ArrayBuffer) => wide ? new Uint32Array(buffer) : new Uint16Array(buffer);
   const idBytes = wide ? 4 : 2;
   let room = arrayOf(new ArrayBuffer(0));

@@ -54,7 +54,7 @@ export type Answer = { readonly encoded: WireBlocks; readonly buffers: readonly 
   readonly failure: Failure;
 };
 
-/** Starts a thread; its first message has to be a `Start`. */
+/** Starts a thread; its first message has to be a `Start`. See thread_handle.ts. */
 export function startEncodeThread(): Worker {
   return new Worker(import.meta.url, { type: "module", name: threadName(KIND) });
 }

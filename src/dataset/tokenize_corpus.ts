@@ -18,6 +18,7 @@ import { createKeeper, type Keeper, type Written } from "./keeper.ts";
 import { type NotedHashes, openNotedHashes } from "./noted_hashes.ts";
 import { type Asked, askedOf, findRun } from "./run_state.ts";
 import { idsDtype } from "./token_writer.ts";
+import { type EncodeThread, startThreadAhead } from "./thread_handle.ts";
 import { createTokenFiles, outputPrefixes, publishAll, type TokenFiles, type WrittenFile } from "./token_files.ts";
 
 export interface TokenizeOptions {
@@ -35,6 +36,8 @@ export interface TokenizeOptions {
   readonly appendEos?: boolean;
   /** Threads that encode, the calling one included; default: as many as there are processors. */
   readonly workers?: number;
+  /** What `startThreadAhead` has started for these paths and workers; ended here. Default: it is called here. */
+  readonly ahead?: EncodeThread | null;
   /** Writes a file for each part, `<prefix>_train` and so on. */
   readonly split?: HashSplit | null;
   /** Goes on where an earlier run was stopped, if there is one. */
@@ -51,7 +54,7 @@ export interface TokenizeOptions {
   readonly onResumed?: (progress: { documents: number; tokens: number }) => void;
   /** Milliseconds between checkpoints; default 250. */
   readonly checkpointMs?: number;
-  /** Bytes of input that are encoded at a time; default 512 KiB. */
+  /** Bytes of input that are encoded at a time; default 1 MiB. */
   readonly groupBytes?: number;
 }
 
@@ -63,8 +66,7 @@ export interface Tokenized {
 }
 
 const defaultCheckpointMs = 250;
-const defaultGroupBytes = 512 * 1024;
-const LARGE_FILE_BYTES = 4 * 1024 * 1024;
+const defaultGroupBytes = 1024 * 1024;
 /** Groups under way for each thread: those that it holds (encode_pool.ts), and one that waits for its turn to be written. */
 const groupsPerThread = 4;
 /** Bytes of input under way. */
@@ -79,18 +81,19 @@ const maxBytesUnderWay = 64 * 1024 * 1024;
  */
 export async function tokenizeCorpus(run: TokenizeOptions): Promise<Tokenized> {
   const { paths, reading, tokenizer, prefix, appendEos = true, split = null, options = {} } = run;
+  using ahead = run.ahead === undefined ? await startThreadAhead(paths, workersOf(run)) : run.ahead;
   reading.signal?.throwIfAborted();
   requireEos(tokenizer, appendEos);
   const asked = await askedOf({ paths, tokenizer, appendEos, split, options });
   const prefixes = outputPrefixes(prefix, split);
-  const { resumable, large } = await lookAtInputs(paths);
+  const resumable = await canBeReadAgain(paths);
   const found = findRun(prefix, prefixes, asked, { resume: run.resume, overwrite: run.overwrite, resumable });
   if (found.kind === "finished") {
     return { files: found.files, report: null };
   }
   using work = openWork(run, { asked, from: found.checkpoint, resumable });
   try {
-    const report = await encodeAll(run, work, { from: found.checkpoint, large });
+    const report = await encodeAll(run, work, { from: found.checkpoint, ahead });
     const files = work.files.prepare({
       tokenizer: { name: run.tokenizerName ?? tokenizer.name, fingerprint: tokenizer.fingerprint },
       eos_id: tokenizer.eosId,
@@ -164,17 +167,18 @@ function openWork(
 async function encodeAll(
   run: TokenizeOptions,
   work: Work,
-  { from, large }: { from: Checkpoint | null; large: boolean },
+  { from, ahead }: { from: Checkpoint | null; ahead: EncodeThread | null },
 ): Promise<CorpusReport> {
-  const { paths, reading, tokenizer, appendEos = true, workers = navigator.hardwareConcurrency } = run;
+  const { paths, reading, tokenizer, appendEos = true } = run;
+  const workers = workersOf(run);
   const start = from && { cursor: from.cursor, report: { ...createReport(), ...from.reading } };
   const corpus = readBlocks(paths, reading, start);
   if (from) run.onResumed?.(work.files);
   const { stdin: _stdin, signal, onProgress: _progress, onDamage: _damage, ...parse } = reading;
-  using pool = await createEncodePool({
+  using pool = createEncodePool({
     workers,
     tokenizer,
-    ahead: large,
+    ahead,
     onBlockDone: corpus.reuse,
     parse,
     eosId: appendEos ? tokenizer.eosId : null,
@@ -183,7 +187,7 @@ async function encodeAll(
   const groups = groupBlocks(corpus, run.groupBytes ?? defaultGroupBytes);
   const limits = { groups: workers * groupsPerThread, bytes: maxBytesUnderWay };
   // A corpus of one group is not worth the start of a thread.
-  const encode = ({ blocks, only }: Group) => only ? Promise.try(pool.encodeHere, blocks) : pool.encode(blocks);
+  const encode = ({ blocks, only }: Group) => only ? pool.encodeHere(blocks) : pool.encode(blocks);
   for await (const group of inOrder(groups, encode, limits)) {
     signal?.throwIfAborted();
     write(group, work);
@@ -196,18 +200,16 @@ async function encodeAll(
   return joinReports(corpus.report, work.counts);
 }
 
-/**
- * Whether all inputs can be read again from where a run was stopped, as standard input and pipes cannot, and whether one of them is a file
- * that is worth a thread, whatever it is packed with.
- */
-async function lookAtInputs(paths: readonly string[]): Promise<{ resumable: boolean; large: boolean }> {
+function workersOf({ workers = navigator.hardwareConcurrency }: TokenizeOptions): number {
+  return workers;
+}
+
+/** Whether all inputs can be read again from where a run was stopped, as standard input and pipes cannot. */
+async function canBeReadAgain(paths: readonly string[]): Promise<boolean> {
   const stats = await Promise.all(
     paths.map((path) => path === "-" ? null : Deno.stat(path).catch(() => null)),
   );
-  return {
-    resumable: stats.every((stat) => stat !== null && (stat.isFile || stat.isDirectory)),
-    large: stats.some((stat) => stat !== null && stat.isFile && stat.size >= LARGE_FILE_BYTES),
-  };
+  return stats.every((stat) => stat !== null && (stat.isFile || stat.isDirectory));
 }
 
 /** Lets the documents of a group through the gate and appends them. */
@@ -215,7 +217,7 @@ function write({ encoded, cursor, reading }: EncodedGroup, work: Work): void {
   const { gate, hashes, files, counts } = work;
   work.between = false;
   const { contentHashes, languages, languageNames, undecodable, textBytes, leftOut } = encoded;
-  for (const { dropped, damaged } of leftOut) gate.count({ documents: [], dropped, damaged });
+  leftOut.forEach(gate.count);
   files.add(encoded, (i) => {
     const hash = contentHashes.length > 0 ? contentHashes.subarray(4 * i, 4 * i + 4) : null;
     const admitted = gate.admit({

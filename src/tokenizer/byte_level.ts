@@ -36,7 +36,7 @@ export async function createByteLevelTokenizer(
 
 /** A tokenizer over a known vocabulary. What not every user of it needs is made when it is first asked for. */
 export function tokenizerOf({ vocabulary, size, byteToId, fingerprint }: KnownVocabulary, name: string): Tokenizer {
-  const { encode, encodeInto, inputBuffer, seed } = createEncoder({
+  const { encode, encodeInto, textRoom, seed } = createEncoder({
     byteToId,
     merges: vocabulary.merges,
     pattern: vocabulary.pattern ?? DEFAULT_PATTERN,
@@ -53,7 +53,7 @@ export function tokenizerOf({ vocabulary, size, byteToId, fingerprint }: KnownVo
     encode: (utf8, { parseSpecial = false } = {}) =>
       parseSpecial ? (encodeSpecial ??= createSpecialEncoder(vocabulary, encode, name))(utf8) : encode(utf8),
     encodeInto,
-    inputBuffer,
+    textRoom,
     decode: (ids, options) => theDecoder().decode(ids, options),
     byteLength: (id) => theDecoder().byteLength(id),
     save: (directory, options) => saveByteLevel(vocabulary, directory, options),

@@ -8,6 +8,7 @@
  */
 
 import { CodekilnError } from "../errors.ts";
+import type { MemoryRoom } from "../wasm.ts";
 import type { EncoderTables, EngineName } from "./engine.ts";
 import { createScriptEngine } from "./script_engine.ts";
 import { createEngineImage, createWasmEngine, type EngineImage } from "./wasm_engine.ts";
@@ -33,7 +34,7 @@ export interface Encoder {
   /** See `Tokenizer`. */
   encodeInto(utf8: Uint8Array, ids: Uint32Array | Uint16Array, at?: number): number;
   /** See `Tokenizer`. */
-  inputBuffer(bytes: number): Uint8Array;
+  textRoom(bytes: number): MemoryRoom | null;
 }
 
 /** @param choice `TypeScript` takes that engine in any case. */
@@ -48,9 +49,9 @@ export function growEncoder(seed: EncoderSeed): Encoder {
   let window = engine.window(WINDOW);
   let scratch = new Uint32Array(0);
 
-  /** Encodes what stands at the beginning of the window. */
-  function encodeWindow(end: number, use: () => void): void {
-    for (let at = 0; at < end;) {
+  /** Encodes a text that stands in the engine's buffer. */
+  function encodeInPlace(start: number, end: number, use: () => void): void {
+    for (let at = start; at < end;) {
       at = engine.run(at, end, true);
       use();
     }
@@ -62,32 +63,28 @@ export function growEncoder(seed: EncoderSeed): Encoder {
       const size = Math.min(length - from, window.length);
       window.set(size === length ? utf8 : utf8.subarray(from, from + size));
       const last = from + size === length;
-      let at = 0;
-      for (let next = 0; at < size; at = next) {
-        next = engine.run(at, size, last);
+      const start = window.byteOffset;
+      let at = start;
+      for (let next = start; at < start + size; at = next) {
+        next = engine.run(at, start + size, last);
         if (next === at) break;
         use();
       }
       // Running may have moved the window; a piece that fills it needs a larger one.
-      window = engine.window(at === 0 ? Math.min(size * 2, length) : WINDOW);
-      from += at;
+      window = engine.window(at === start ? Math.min(size * 2, length) : WINDOW);
+      from += at - start;
     }
   }
 
   /** Encodes a text in portions; after each, `use` takes the engine's ids. */
   function encodePortions(utf8: Uint8Array, use: () => void): void {
+    const { length } = utf8; // of a text in a memory that grows nothing is left
     try {
-      if (utf8.buffer === window.buffer) {
-        if (utf8.byteOffset !== window.byteOffset) {
-          throw new RangeError("the text is not at the input buffer's beginning");
-        }
-        encodeWindow(utf8.length, use);
-      } else {
-        encodeCopied(utf8, use);
-      }
+      if (utf8.buffer === window.buffer) encodeInPlace(utf8.byteOffset, utf8.byteOffset + length, use);
+      else encodeCopied(utf8, use);
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
-      throw new CodekilnError(`a text of ${utf8.length} bytes cannot be encoded: ${cause.message}`, { cause });
+      throw new CodekilnError(`a text of ${length} bytes cannot be encoded: ${cause.message}`, { cause });
     } finally {
       if (window.length > KEPT_WINDOW) engine.shrink();
       window = engine.window(WINDOW);
@@ -137,9 +134,10 @@ export function growEncoder(seed: EncoderSeed): Encoder {
     },
     encodeEach,
     encodeInto,
-    inputBuffer(bytes) {
-      window = engine.window(Math.max(bytes, WINDOW));
-      return window.subarray(0, bytes);
+    textRoom(bytes) {
+      const room = engine.room(bytes);
+      window = engine.window(WINDOW);
+      return room;
     },
   };
 }

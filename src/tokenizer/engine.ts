@@ -1,5 +1,6 @@
 /** What an encoder's engine is: encoder.ts drives it, wasm_engine.ts and script_engine.ts are two. */
 
+import type { MemoryRoom } from "../wasm.ts";
 import type { PatternName } from "./patterns.ts";
 
 /** What ids are made from. */
@@ -15,21 +16,23 @@ export interface EncoderTables {
 export interface EncoderEngine {
   readonly name: EngineName;
   /**
-   * The window: room for text, of at least the bytes asked for. What was in it is lost where it has to grow.
+   * The window: space for text, of at least the bytes asked for. What was in it is lost where it has to grow.
    * @throws {RangeError} where there is no memory for it.
    */
   window(bytes: number): Uint8Array;
+  /** See `Tokenizer.textRoom`. What is in the window is lost. */
+  room(bytes: number): MemoryRoom | null;
   /**
-   * Encodes the window from `start` on.
+   * Encodes text in the window or in the room, by its place in their buffer. It may have another buffer afterwards.
    * @param last Whether the text ends at `end`; otherwise pieces close to it are left for later.
-   * @returns Where to go on. It is `start` where the window is too small for a piece.
+   * @returns Where to go on. It is `start` where a piece may be longer than what is there.
    */
   run(start: number, end: number, last: boolean): number;
   /** The ids of the last run: a view that is good until the next one. */
   ids(): Uint32Array;
   /** The same in 16 bits, where all ids fit; to be asked for once, and not after `ids`. */
   shortIds(): Uint16Array;
-  /** Gives back the memory of a window that has grown, and everything that was needed beside it. */
+  /** Gives back the memory of a window that has grown, and everything that was needed beside it. The room is no longer encoded in place. */
   shrink(): void;
 }
 

@@ -113,6 +113,7 @@ export function createScriptEngine({ byteToId, merges, pattern }: EncoderTables)
       }
       return text.subarray(0, -PADDING);
     },
+    room: () => null,
     run(start, end, last) {
       const limit = last ? end : end - LOOKAHEAD;
       let out = 0;

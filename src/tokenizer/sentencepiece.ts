@@ -50,7 +50,6 @@ export async function loadSentencePiece(file: string, name: string): Promise<Tok
       expected: `0 to ${model.pieces.length - 1}`,
     });
   };
-  let buffer = new Uint8Array(0);
   return {
     vocabSize: model.pieces.length,
     eosId: model.eosId,
@@ -70,10 +69,7 @@ export async function loadSentencePiece(file: string, name: string): Promise<Tok
       ids.set(encoded, at);
       return encoded.length;
     },
-    inputBuffer(size) {
-      if (buffer.length < size) buffer = new Uint8Array(size);
-      return buffer.subarray(0, size);
-    },
+    textRoom: () => null,
     decode: (ids, { skipSpecial = false } = {}) => {
       const parts: Uint8Array[] = [];
       let atStart = model.addDummyPrefix;

@@ -1,3 +1,4 @@
+import type { MemoryRoom } from "../wasm.ts";
 import type { EncoderSeed } from "./encoder.ts";
 
 /** What the rest of codekiln knows of a tokenizer: UTF-8 bytes in, ids out, and back. */
@@ -19,7 +20,7 @@ export interface Tokenizer {
   encode(utf8: Uint8Array, options?: { parseSpecial?: boolean }): Uint32Array;
   /**
    * Like `encode`, into an array that is already there.
-   * @param utf8 The text. Where it stands at the beginning of `inputBuffer`, it is not copied.
+   * @param utf8 The text. Where it stands in a `textRoom`, it is not copied.
    * @param ids Receives the ids from `at` on (0 unless given); there must be room for one for every byte of the text. A
    * Uint16Array does while `vocabSize` is at most 65536.
    * @returns The number of ids.
@@ -27,10 +28,10 @@ export interface Tokenizer {
    */
   encodeInto(utf8: Uint8Array, ids: Uint32Array | Uint16Array, at?: number): number;
   /**
-   * Room for text, to write it where it is encoded: `encodeInto(inputBuffer(n).subarray(0, length), …)`. Good until the
-   * tokenizer encodes anything. Large texts need not go here: `encodeInto` copies them in small parts.
+   * Room of so many bytes in the memory where texts are encoded, for others to write texts there; null where there is none, or not so
+   * much. It is good until room is asked for again, but `encodeInto` may make the memory grow.
    */
-  inputBuffer(bytes: number): Uint8Array;
+  textRoom(bytes: number): MemoryRoom | null;
   /** The bytes that the ids stand for; special tokens decode to their literal text unless `skipSpecial`. */
   decode(ids: ArrayLike<number>, options?: { skipSpecial?: boolean }): Uint8Array;
   /** Number of bytes the id decodes to; 0 for special tokens (they are not text of a document). */

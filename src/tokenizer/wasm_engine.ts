@@ -1,11 +1,12 @@
 /**
  * The encoder's engine in WebAssembly: kernels/tokenizer on a memory of its own. About 7 MB with GPT-2's vocabulary; a
  * memory that had to grow cannot shrink, so `shrink` takes a new one and forgets the cache. The tables of all engines in all threads
- * come from one image.
+ * come from one image. Behind them lie the room for texts that others write, the window, and what a long piece needs.
  */
 
 import encoderModule from "../../kernels/tokenizer/build/encoder.wasm" with { type: "bytes" };
 import {
+  ARENA,
   BYTE_IDS,
   BYTE_PAIRS,
   CACHE,
@@ -25,6 +26,8 @@ import { PATTERN_NAMES } from "./patterns.ts";
 const PAGE = 65536;
 /** The memory ends at 4 GiB, and addresses behind the text must not wrap. */
 const MAX_BYTES = 2 ** 32 - 2 * PAGE;
+/** A memory that is larger by so much than it has to be is given back. */
+const MAX_EXCESS = 16 * 1024 * 1024;
 /** Ranks above do not fit into a key. */
 const MAX_MERGES = NO_MERGE_KEY >>> 8;
 
@@ -73,12 +76,13 @@ export function createEngineImage(tables: EncoderTables): EngineImage | null {
 export function createWasmEngine(image: EngineImage): EncoderEngine | null {
   const { module, pattern } = image;
   const tables = new Uint8Array(image.bytes);
-  const text = tables.length;
+  const roomStart = tables.length;
 
   let memory: WebAssembly.Memory;
   let exports: Exports;
   let bytes: Uint8Array;
-  let capacity: number; // bytes of the window
+  let windowStart: number;
+  let windowBytes: number;
 
   function instantiate(pages: number): void {
     memory = new WebAssembly.Memory({ initial: pages });
@@ -87,39 +91,63 @@ export function createWasmEngine(image: EngineImage): EncoderEngine | null {
     bytes = new Uint8Array(memory.buffer);
     bytes.set(tables.subarray(BYTE_IDS, CACHE), BYTE_IDS);
     bytes.set(tables.subarray(FILTER), FILTER);
-    capacity = 0;
+    // The cache is read before it is written to: pages that are first read are shared zeros, and each would be replaced at a time, with a
+    // signal to the other processors.
+    bytes.fill(0, CACHE, ARENA);
+    windowStart = roomStart;
+    windowBytes = 0;
+  }
+
+  const smallest = () => instantiate(roomStart / PAGE + 1);
+
+  /** Makes sure that the memory has so many bytes. */
+  function reach(end: number): void {
+    if (end > MAX_BYTES) throw new RangeError("it is too long");
+    const missing = Math.ceil(end / PAGE) - memory.buffer.byteLength / PAGE;
+    if (missing > 0) memory.grow(missing);
   }
 
   try {
-    instantiate(text / PAGE + 1);
+    smallest();
   } catch {
     return null; // no memory to be had
   }
   return {
     name: "WebAssembly",
     window(size) {
-      if (capacity < size) {
-        const end = text + size + TEXT_PADDING;
-        if (end > MAX_BYTES) throw new RangeError("it is too long");
-        const missing = Math.ceil(end / PAGE) - memory.buffer.byteLength / PAGE;
-        if (missing > 0) memory.grow(missing);
-        capacity = Math.ceil(end / PAGE) * PAGE - text - TEXT_PADDING;
+      if (windowBytes < size) {
+        const end = Math.ceil((windowStart + size + TEXT_PADDING) / PAGE) * PAGE;
+        reach(end);
+        windowBytes = end - windowStart - TEXT_PADDING;
       }
       if (bytes.buffer !== memory.buffer) bytes = new Uint8Array(memory.buffer);
-      return bytes.subarray(text, text + capacity);
+      return bytes.subarray(windowStart, windowStart + windowBytes);
+    },
+    room(size) {
+      const end = Math.ceil((roomStart + size + TEXT_PADDING) / 16) * 16;
+      try {
+        if (memory.buffer.byteLength - end > MAX_EXCESS) smallest();
+        reach(end);
+      } catch (error) {
+        if (error instanceof RangeError) return null;
+        throw error;
+      }
+      windowStart = end;
+      windowBytes = 0;
+      return { memory, start: roomStart };
     },
     run(start, end, last) {
-      const scratch = Math.ceil((text + capacity + TEXT_PADDING) / 16) * 16;
-      const next = exports.encode(pattern, text + start, text + end, last ? 1 : 0, scratch);
+      const scratch = Math.ceil((windowStart + windowBytes + TEXT_PADDING) / 16) * 16;
+      const next = exports.encode(pattern, start, end, last ? 1 : 0, scratch);
       if (next === OUT_OF_MEMORY) throw new RangeError("there is no memory for a piece so long");
-      return (next >>> 0) - text;
+      return next >>> 0;
     },
     ids: () => new Uint32Array(memory.buffer, exports.outputStart() >>> 0, exports.outputCount()),
     shortIds() {
       exports.narrowOutput();
       return new Uint16Array(memory.buffer, exports.outputStart() >>> 0, exports.outputCount());
     },
-    shrink: () => instantiate(text / PAGE + 1),
+    shrink: smallest,
   };
 }
 

@@ -6,7 +6,7 @@ import type { Block } from "../../src/corpus/block.ts";
 import { createDocumentFilter, type DocumentFilterOptions } from "../../src/corpus/document_filter.ts";
 import { languageNames, languageOfPath, normaliseLanguage } from "../../src/corpus/languages.ts";
 import { nonTextShare } from "../../src/corpus/non_text.ts";
-import { createBlockParser } from "../../src/corpus/parse.ts";
+import { createBlockParser, type ParsedDocument } from "../../src/corpus/parse.ts";
 import { readBlocks } from "../../src/corpus/read.ts";
 import { UserError } from "../../src/errors.ts";
 import { bytes, collect, collectFile, encoder, failure, gzip, tarOf, withFiles } from "./support.ts";
@@ -241,10 +241,11 @@ Deno.test("blocks that were copied, as if to another thread, parse to the same d
     for await (const block of blocks) copies.push(structuredClone(block));
     ok(copies.length > 21);
     const parse = await createBlockParser(structuredClone(options));
-    // Texts are good until the next block is parsed.
+    // Texts are good while they are handed over.
     const parseAndKeep = (block: Block) => {
-      const { documents, ...rest } = parse(block);
-      return { ...rest, documents: documents.map((document) => ({ ...document, text: document.text.slice() })) };
+      const documents: ParsedDocument[] = [];
+      const rest = parse(block, (document) => documents.push({ ...document, text: document.text.slice() }));
+      return { ...rest, documents };
     };
     const parsed = copies.toReversed().map(parseAndKeep).toReversed();
     const texts: string[] = [];

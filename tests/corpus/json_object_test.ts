@@ -27,7 +27,8 @@ function read(line: string | Uint8Array): Read {
   const raw = typeof line === "string" ? encoder.encode(line) : line;
   const source = bytes('"}]', raw, '"}]\\');
   const inMemory = outcome(() => {
-    const { source: all, start, end, text, textStart } = memory.load(source);
+    const { start, end, textStart, ...arrays } = memory.load(source);
+    const [all, text] = [arrays.source(), arrays.text()];
     strictEqual(all, text, "WebAssembly was not used");
     const fields = memoryReader.read(all, start + 3, end - 4, text, textStart);
     strictEqual(decoder.decode(all.subarray(start, end)), decoder.decode(source), "the source was written to");

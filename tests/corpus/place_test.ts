@@ -35,12 +35,11 @@ async function readOn(
   const texts = [...from?.texts ?? []];
   const steps: Step[] = [];
   for await (const block of blocks) {
-    const parsed = parse(block);
-    gate.count(parsed);
-    for (const { text, ...document } of parsed.documents) {
-      if (!gate.admit({ ...document, textBytes: text.length })) continue;
+    const parsed = parse(block, ({ text, ...document }) => {
+      if (!gate.admit({ ...document, textBytes: text.length })) return;
       texts.push(`${document.path} ${document.language} ${new TextDecoder().decode(text)}`);
-    }
+    });
+    gate.count(parsed);
     steps.push({ cursor: cursor(), reading: copyReport(report), gate: copyReport(counts), texts: [...texts] });
   }
   const joined = joinReports(report, counts);

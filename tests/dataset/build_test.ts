@@ -19,7 +19,7 @@ const byteTokenizer: Tokenizer = {
     ids.set(utf8, at);
     return utf8.length;
   },
-  inputBuffer: (bytes) => new Uint8Array(bytes),
+  textRoom: () => null,
   decode: (ids) => Uint8Array.from(ids),
   byteLength: (id) => id === 256 ? 0 : 1,
   save: () => Promise.resolve(),

@@ -144,6 +144,11 @@ Deno.test("the cache forgets and finds the right ids again", () => {
   }
 });
 
+/** Bytes of an engine's memory; 0 in plain TypeScript. */
+function memoryOf(encoder: Encoder): number {
+  return encoder.textRoom(10)?.memory.buffer.byteLength ?? 0;
+}
+
 for (const engine of ["wasm", "script"] as const) {
   const encoder = gpt2[engine];
 
@@ -160,19 +165,6 @@ for (const engine of ["wasm", "script"] as const) {
     assert.throws(() => encoder.encodeInto(text, new Uint32Array(text.length + 5), 6), RangeError);
   });
 
-  Deno.test(`text that was written into the input buffer is encoded there, of any size (${engine})`, () => {
-    const source = code.join("\n");
-    for (const size of [0, 1, 1000, 131_072, 700_000, 3_000_000]) {
-      const text = utf8.encode(source.repeat(Math.ceil((size + 1) / source.length)).slice(0, size)).subarray(0, size);
-      const input = encoder.inputBuffer(size + 10);
-      input.set(text);
-      const ids = new Uint32Array(size + 1);
-      const count = encoder.encodeInto(input.subarray(0, text.length), ids);
-      assert.deepEqual(ids.slice(0, count), encoder.encode(text), `${size} bytes`);
-    }
-    assert.throws(() => encoder.encode(encoder.inputBuffer(100).subarray(1)), /beginning/);
-  });
-
   Deno.test(`ids of 16 bits are the same, from a seed too, also of texts and pieces longer than a window (${engine})`, () => {
     const grown = growEncoder(encoder.seed);
     assert.equal(grown.engine, encoder.engine);
@@ -185,17 +177,53 @@ for (const engine of ["wasm", "script"] as const) {
 
   Deno.test(`a giant piece takes memory for as long as it is encoded (${engine})`, () => {
     const text = new Uint8Array(3_000_000).fill(0x61);
-    const before = encoder.inputBuffer(10).buffer.byteLength;
+    const before = memoryOf(encoder);
     const ids = encoder.encode(text);
     assert.ok(ids.length <= text.length / 4);
-    assert.ok(encoder.inputBuffer(10).buffer.byteLength <= before + (1 << 20));
+    assert.ok(memoryOf(encoder) <= before + (1 << 20));
     // And everything works as before.
     assert.deepEqual(encoder.encode(utf8.encode("Hello world")), Uint32Array.of(15496, 995));
   });
 }
 
 Deno.test("an encoder in WebAssembly is small", () => {
-  assert.ok(gpt2.wasm.inputBuffer(1).buffer.byteLength < 8 << 20);
+  assert.ok(memoryOf(gpt2.wasm) < 8 << 20);
+  assert.equal(gpt2.script.textRoom(1), null);
+});
+
+Deno.test("text in the room is encoded where it stands, of any size, whatever else is encoded in between", () => {
+  const source = code.join("\n");
+  const ids = new Uint32Array(3_000_001);
+  for (const size of [0, 1, 1000, 131_072, 700_000, 3_000_000]) {
+    const text = utf8.encode(source.repeat(Math.ceil((size + 1) / source.length)).slice(0, size)).subarray(0, size);
+    const room = gpt2.wasm.textRoom(size + 20)!;
+    const place = () => new Uint8Array(room.memory.buffer, room.start + 13, text.length);
+    place().set(text);
+    // The memory stays, grows, and is given back.
+    for (const other of [1, 300_000, 3_000_000]) {
+      const count = gpt2.wasm.encodeInto(place(), ids);
+      assert.deepEqual(ids.slice(0, count), gpt2.script.encode(text), `${size} bytes`);
+      gpt2.wasm.encode(new Uint8Array(other).fill(0x61));
+      assert.ok(sameBytes(place(), text));
+    }
+  }
+});
+
+Deno.test("a giant piece in the room is encoded there, and its memory given back with the next room", () => {
+  const text = new Uint8Array(3_000_000).fill(0x61);
+  const before = memoryOf(gpt2.wasm);
+  const room = gpt2.wasm.textRoom(text.length)!;
+  new Uint8Array(room.memory.buffer, room.start, text.length).set(text);
+  const ids = new Uint32Array(text.length);
+  const count = gpt2.wasm.encodeInto(new Uint8Array(room.memory.buffer, room.start, text.length), ids);
+  assert.deepEqual(ids.slice(0, count), gpt2.wasm.encode(text));
+  assert.equal(new Uint8Array(room.memory.buffer, room.start, 1)[0], 0x61, "the room is good until the next one");
+  assert.ok(memoryOf(gpt2.wasm) <= before);
+});
+
+Deno.test("there is no room where the memory would be too large", () => {
+  assert.equal(gpt2.wasm.textRoom(2 ** 32 - 1000), null);
+  assert.deepEqual(gpt2.wasm.encode(utf8.encode("Hello world")), Uint32Array.of(15496, 995));
 });
 
 Deno.test("both engines decode to the text on code and hostile strings", () => {

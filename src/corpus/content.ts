@@ -152,6 +152,7 @@ async function* readTarItem(context: ReadContext, item: Item): AsyncGenerator<Bl
 
 async function* readZipItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
   const source = item.randomAccess ?? await heldInMemory(context, item);
+  if (source === null) return;
   for await (const member of readZip(source, item.label)) {
     context.signal?.throwIfAborted();
     if (member.directory) continue;
@@ -181,13 +182,17 @@ function readMember(context: ReadContext, archive: Item, name: string, contents:
 }
 
 /** A zip archive has its directory at the end: one from standard input or inside another container is held whole. */
-async function heldInMemory(context: ReadContext, item: Item): Promise<RandomAccess> {
+async function heldInMemory(context: ReadContext, item: Item): Promise<RandomAccess | null> {
   const bytes = await item.reader.read(context.maxDocumentBytes + 1);
   if (bytes.length > context.maxDocumentBytes) {
     const hint = item.depth === 0
       ? "give its path instead of -: a zip archive from standard input is held whole"
       : "unpack it first: a zip archive inside another container is held whole";
-    throw tooLarge(context, item.label, hint, "a zip archive");
+    const error = tooLarge(context, item.label, hint, "a zip archive");
+    if (item.depth === 0) throw error;
+    await item.reader.skip(Infinity); // the container's checks must see the rest of it
+    context.damage(error);
+    return null;
   }
   return {
     size: bytes.length,
@@ -225,7 +230,7 @@ async function* readParquetItem(context: ReadContext, item: Item): AsyncGenerato
     return context.damage(new UserError("a parquet file is not read from a stream or out of an archive", where));
   }
   const namePasses = item.explicit || filter.document(item.name);
-  const rows = await openParquet(item.randomAccess, {
+  const opening = openParquet(item.randomAccess, {
     label: item.label,
     column: context.jsonKey,
     namePasses,
@@ -233,6 +238,12 @@ async function* readParquetItem(context: ReadContext, item: Item): AsyncGenerato
     onDamage: (error) => context.damage(error),
     onUncheckedRowGroup: () => report.uncheckedRowGroups++,
   });
+  const rows = await opening.catch((error) => {
+    // One among other files that is no such table may be left out as if it were damaged.
+    if (item.explicit || !(error instanceof UserError)) throw error;
+    context.damage(error);
+  });
+  if (rows === undefined) return;
   if (rows === null) return countSkipped(report, "filtered");
   report.files++;
   for await (const block of rows) {

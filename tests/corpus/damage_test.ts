@@ -117,6 +117,21 @@ async function skippingSmall(contents: string) {
   return { told };
 }
 
+Deno.test("damage: a zip archive inside another container that is too large to be held is left out, and what follows is read", async () => {
+  const inner = zipOf([{ name: "b.py", data: random }]);
+  const archive = tarOf({ name: "a.py", data: "x = 1" }, { name: "inner.zip", data: inner }, {
+    name: "c.py",
+    data: "y = 2",
+  });
+  const options = { maxDocumentBytes: 3000 };
+  match(
+    (await failure(collectFile("a.tar", archive, options))).message,
+    /inner\.zip: more than 3000 bytes.*zip archive/,
+  );
+  const { texts, report } = await collectFile("a.tar", archive, { ...options, onError: "skip" });
+  deepStrictEqual([texts, report.skippedDamaged], [["x = 1", "y = 2"], 1]);
+});
+
 Deno.test("damage: the user's mistakes are errors in any case", async () => {
   ok(await failure(collect(["/does/not/exist"], { onError: "skip" })) instanceof UserError);
   ok(await failure(collectFile("a.png", "a\0b", { onError: "skip" })) instanceof UserError);

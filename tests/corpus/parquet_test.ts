@@ -142,6 +142,13 @@ Deno.test("parquet: without the text's column, a file none of whose rows could p
       ok(error instanceof UserError, error.stack);
       match(error.message, told);
     }
+    // Among other files it is left out where damage is; named by itself it is an error in any case.
+    const lost: string[] = [];
+    const skipping = { onError: "skip" as const, onDamage: (what: string) => lost.push(what) };
+    const left = await collect([`${folder}/in`], skipping);
+    deepStrictEqual([left.texts, left.report.skippedDamaged, lost.length], [texts, 1, 1]);
+    match(lost[0], told);
+    match((await failure(collect([path], skipping))).message, told);
     // With a column of paths, rows could pass.
     await Deno.writeFile(path, table("code", "path"));
     match((await failure(collect([`${folder}/in`], { include: ["*.ts"] }))).message, /no column "text"/);

@@ -3,9 +3,9 @@
 import { runCli } from "./cli/run_cli.ts";
 import { engineFlags } from "./device/cpu/engine.ts";
 import { program } from "./main.ts";
-import { isThread } from "./thread.ts";
+import { threadKind } from "./thread.ts";
 
-if (!isThread) {
+if (threadKind === null) {
   Deno.env.set("DENO_V8_FLAGS", engineFlags("x86_64").join(","));
   Deno.exit(await runCli(program, Deno.args));
 }

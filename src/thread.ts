@@ -7,8 +7,8 @@ const PREFIX = "codekiln-";
 const scope = globalThis as { readonly name?: string };
 const name = "WorkerGlobalScope" in globalThis ? scope.name ?? "" : "";
 
-/** True in every thread that the program has started, where its command line must not run. */
-export const isThread: boolean = name.startsWith(PREFIX);
+/** What kind of work this thread does; null in the first one, the only one where the command line may run. */
+export const threadKind: string | null = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : null;
 
 /** The name of a worker that does this kind of work. */
 export function threadName(kind: string): string {
@@ -17,5 +17,5 @@ export function threadName(kind: string): string {
 
 /** Whether this is a thread that does this kind of work. */
 export function isThreadFor(kind: string): boolean {
-  return name === threadName(kind);
+  return threadKind === kind;
 }

@@ -2,6 +2,7 @@
 
 import { program } from "../src/main.ts";
 import { runCli } from "../src/cli/run_cli.ts";
-import { quickstartCorpus } from "./quickstart_corpus.ts";
+
+const quickstartCorpus = async () => await (await import("./quickstart_corpus.ts")).quickstartCorpus();
 
 if (import.meta.main) Deno.exit(await runCli({ ...program, quickstartCorpus }, Deno.args));

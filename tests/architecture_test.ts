@@ -27,7 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...["src/corpus", "src/tokenizer", "src/dataset", "src/program", "src/device", "src/model", "src/checkpoint"],
     ...["src/generate", "src/train", "src/bench"],
   ],
-  "src/main.ts": ["src/cli", "deno.json"],
+  "src/main.ts": ["src/cli", "deno.json", "src/corpus", "src/tokenizer", "src/dataset", "src/device"],
   "src/main_x64.ts": ["src/main.ts", "src/cli", "src/device"],
 };
 
@@ -82,6 +82,47 @@ Deno.test("every room imports only the rooms before it", async () => {
     }
   }
   assert.deepEqual(wrong, []);
+});
+
+Deno.test("every kind of thread is in the table of src/main.ts, from which a bundle starts them", async () => {
+  const main = await Deno.readTextFile(new URL("src/main.ts", root));
+  const table = [...main.matchAll(/"?([\w-]+)"?: \(\) => import\("\.\/(.*)"\)/g)].map(([, kind, path]) =>
+    `${kind}: src/${path}`
+  );
+  const kinds: string[] = [];
+  for await (const { path, text } of sourceFiles("src", /\.ts$/)) {
+    const kind = /^const KIND = "(.*)";$/m.exec(text)?.[1];
+    if (kind !== undefined) kinds.push(`${kind}: ${path}`);
+    else assert.ok(!/\bthreadName\(/.test(text) || path === "src/thread.ts", path);
+  }
+  assert.deepEqual(table.toSorted(), kinds.toSorted());
+  assert.ok(kinds.length > 3);
+});
+
+Deno.test("what a command does is loaded when it is run", async () => {
+  const loaded = new Set<string>();
+  const load = async (path: string): Promise<void> => {
+    if (loaded.has(path)) return;
+    loaded.add(path);
+    const text = await Deno.readTextFile(new URL(path, root));
+    const imports = text.replace(/\/\*[^]*?\*\//g, "").matchAll(
+      /^(?:import|export) (?!type\b)[^;]*?from\s+"(\..*?\.ts)"/gm,
+    );
+    for (const [, specifier] of imports) {
+      await load(new URL(specifier, new URL(path, root)).pathname.slice(root.pathname.length));
+    }
+  };
+  await load("src/main.ts");
+  const heavy = [...loaded].filter((path) =>
+    /^src\/(corpus|tokenizer|dataset|device|train|generate|bench)\//.test(path)
+  );
+  assert.deepEqual(heavy.sort(), [
+    "src/corpus/languages.ts",
+    "src/device/cpu/max_threads.ts",
+    "src/generate/settings.ts",
+    "src/tokenizer/patterns.ts",
+    "src/tokenizer/vocabulary.ts",
+  ]);
 });
 
 Deno.test("imports from outside are node's own or pinned to one version in deno.json", async () => {

@@ -7,26 +7,10 @@ import { opResult, profileOps, timeOps } from "../bench/ops.ts";
 import { measureRoofline, type Roofline, squareMatmul } from "../bench/roofline.ts";
 import { leastMs, prepareTrainingStep, stepPrograms } from "../bench/training_step.ts";
 import type { Device } from "../device/device.ts";
-import { type BenchOptions, benchOptionTable, checkBenchOptions } from "./bench_options.ts";
+import type { BenchOptions } from "./bench_options.ts";
 import { type BenchReport, createBenchReport } from "./bench_report.ts";
 import type { CommandContext } from "./command.ts";
-import { defineCommand } from "./define_command.ts";
 import { openNotedDevice } from "./open_device.ts";
-
-export const benchCommand = defineCommand({
-  name: "bench",
-  summary: "Time kernels and whole steps on a device, beside its measured roofline",
-  description:
-    "Times a training step, every distinct op of it, and decoding, and shows each one's share of the best rates that this device reaches in large matrix products and in streaming memory. On the CPU ops are timed within the step; on a GPU each alone, on operands of its own.",
-  options: benchOptionTable,
-  examples: [
-    { what: "a small model on the device that --device auto takes", command: "bench" },
-    { what: "GPT-2 on the CPU, as JSON lines", command: "bench --shape L --device cpu --json" },
-    { what: "square matrix products without a system BLAS", command: "bench --only gemm --device cpu --blas off" },
-    { what: "the same step in turns with another program's", command: "bench --shape M --beside './peer.sh'" },
-  ],
-  run: ({ values, given }, context) => runBench(checkBenchOptions(values, given), context),
-});
 
 interface Bench {
   readonly device: Device;
@@ -36,7 +20,7 @@ interface Bench {
   readonly signal: AbortSignal;
 }
 
-async function runBench(options: BenchOptions, context: CommandContext): Promise<void> {
+export async function runBench(options: BenchOptions, context: CommandContext): Promise<void> {
   const { only, beside, rounds, round_ms: roundMs } = options;
   await using device = await openNotedDevice(options, context.note);
   const report = createBenchReport(context.write, options.json);

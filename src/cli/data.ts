@@ -1,4 +1,4 @@
-/** `codekiln data`: turns source code into token files, and shows what is in one. */
+/** `codekiln data`: turns source code into token files. */
 
 import { dirname } from "node:path";
 import { parseHashSplit } from "../dataset/hash_split.ts";
@@ -13,42 +13,10 @@ import { loadTokenizer } from "../tokenizer/load.ts";
 import type { CommandContext } from "./command.ts";
 import { absoluteName, corpusReading } from "./corpus_jobs.ts";
 import { corpusCounts, corpusSummary } from "./corpus_summary.ts";
-import { type DataOptions, dataOptionTable, readingOptionsOf } from "./data_options.ts";
-import { defineCommand } from "./define_command.ts";
-import { inspectData } from "./inspect.ts";
+import { type DataOptions, readingOptionsOf } from "./data_options.ts";
 import { formatCount, formatDuration, startProgress, stderrProgressOutput } from "./progress.ts";
 
-export const dataCommand = defineCommand({
-  name: "data",
-  summary: "Turn source files and archives into token files for training",
-  description:
-    "Reads documents, encodes them and writes P_ids.npy (all token ids), P_idx.npz (document lengths) and P_meta.json. Nothing appears under these names until all of it is written. A run that was stopped or killed goes on with --resume.",
-  options: dataOptionTable,
-  examples: [
-    {
-      what: "your own projects with your own tokenizer",
-      command: "data --input ~/projects --include '**/*.py' --tokenizer tok --output_prefix data/my",
-    },
-    {
-      what: "an archive with GPT-2's vocabulary",
-      command: "data --input corpus.tar.gz --tokenizer gpt2 --output_prefix data/corpus",
-    },
-    {
-      what: "jsonl from another program",
-      command:
-        "zstdcat code.jsonl.zst | codekiln data --input - --json_key content --tokenizer gpt2 --output_prefix data/code",
-    },
-    {
-      what: "a held-out part that stays the same when the corpus grows",
-      command: "data --input corpus.jsonl.zst --tokenizer tok --output_prefix data/corpus --split_by_hash 98,1,1",
-    },
-    { what: "what is in a token file", command: "data --inspect data/corpus" },
-  ],
-  run: ({ values, given }, context) =>
-    values.inspect === null ? writeData(values, context) : inspectData(values.inspect, { values, given }, context),
-});
-
-async function writeData(options: DataOptions, context: CommandContext): Promise<void> {
+export async function writeData(options: DataOptions, context: CommandContext): Promise<void> {
   const { output_prefix: prefix, tokenizer: tokenizerName, split_by_hash: split } = options;
   if (prefix === null || tokenizerName === null) throw new Error("the parser let a required option pass");
   const started = performance.now();

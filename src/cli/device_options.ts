@@ -1,6 +1,6 @@
 /** The options that choose a device and say how it computes. */
 
-import { MAX_THREADS } from "../device/cpu/device.ts";
+import { MAX_THREADS } from "../device/cpu/max_threads.ts";
 import type { DeviceChoice } from "../device/open.ts";
 import { UserError } from "../errors.ts";
 import { optionTable } from "./options.ts";

@@ -9,25 +9,8 @@ import { type AutoChoice, chooseDevice } from "../device/open.ts";
 import { type AdapterDescription, describeAdapters } from "../device/webgpu/adapter.ts";
 import { adapterAdvice, blasAdvice } from "./adapters.ts";
 import type { CommandContext } from "./command.ts";
-import { defineCommand } from "./define_command.ts";
 import { wrap } from "./help.ts";
-import { optionTable } from "./options.ts";
 import { formatBytes } from "./progress.ts";
-
-export const devicesCommand = defineCommand({
-  name: "devices",
-  summary: "Show what this machine can compute on and what --device auto takes",
-  description:
-    "Lists the WebGPU adapters with their features and limits, the processor with its threads, its memory and the system BLAS that was found, and what --device auto would choose.",
-  options: optionTable({
-    json: { type: "boolean", default: false, group: "Output", help: "Print one JSON object" },
-  }),
-  examples: [
-    { what: "for people", command: "devices" },
-    { what: "for programs", command: "devices --json" },
-  ],
-  run: ({ values }, context) => showDevices(values.json, context),
-});
 
 /** The CPU device as `devices` shows it. */
 interface CpuReport {
@@ -51,7 +34,7 @@ interface DevicesReport {
   readonly advice: readonly string[];
 }
 
-async function showDevices(json: boolean, context: CommandContext): Promise<void> {
+export async function showDevices(json: boolean, context: CommandContext): Promise<void> {
   const report = await collect();
   await context.write(json ? `${JSON.stringify(report)}\n` : describe(report));
 }

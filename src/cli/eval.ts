@@ -4,38 +4,17 @@ import { loadWeights } from "../checkpoint/checkpoint.ts";
 import { readConfigJson } from "../checkpoint/config_json.ts";
 import { resolveCheckpoint } from "../checkpoint/find.ts";
 import { openDataset } from "../dataset/dataset.ts";
-
 import { UserError } from "../errors.ts";
 import { buildEvaluation, createModel } from "../model/training_programs.ts";
 import { sourceOf } from "../train/run.ts";
 import { evaluate } from "../train/trainer.ts";
 import { findCheckpointTokenizer } from "./checkpoint_tokenizer.ts";
 import type { CommandContext } from "./command.ts";
-import { defineCommand } from "./define_command.ts";
-import { checkEvalOptions, type EvalOptions, evalOptionTable, type EvalResult } from "./eval_options.ts";
+import type { EvalOptions, EvalResult } from "./eval_options.ts";
 import { openNotedDevice } from "./open_device.ts";
 import { startProgress, stderrProgressOutput } from "./progress.ts";
 
-export const evalCommand = defineCommand({
-  name: "eval",
-  summary: "Measure a checkpoint's loss, perplexity and bits per byte on token files",
-  description:
-    'Prints {"loss": mean nats per token, "bits_per_byte": …|null, "perplexity": …, "tokens": n} for one part of the data.',
-  options: evalOptionTable,
-  examples: [
-    {
-      what: "the validation loss of a run's newest checkpoint",
-      command: "eval --model_name_or_path output --input_dir data",
-    },
-    {
-      what: "all of another data set, on one line",
-      command: "eval --model_name_or_path output/model_2000 --input_dir other --part all --json",
-    },
-  ],
-  run: (parsed, context) => runEval(checkEvalOptions(parsed.values), context),
-});
-
-async function runEval(options: EvalOptions, context: CommandContext): Promise<void> {
+export async function runEval(options: EvalOptions, context: CommandContext): Promise<void> {
   const checkpoint = resolveCheckpoint(options.model_name_or_path);
   const config = readConfigJson(`${checkpoint}/config.json`);
   const sequence = options.max_seq_len ?? config.maxPositions;

@@ -12,37 +12,12 @@ import { createModel, type ModelTensors } from "../model/training_programs.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { findCheckpointTokenizer } from "./checkpoint_tokenizer.ts";
 import type { CommandContext } from "./command.ts";
-import { defineCommand } from "./define_command.ts";
-import { checkGenerateOptions, type GenerateOptions, generateOptionTable } from "./generate_options.ts";
+import type { GenerateOptions } from "./generate_options.ts";
 import { openNotedDevice } from "./open_device.ts";
 import { readPrompts } from "./prompts.ts";
 import { quickstartFolder } from "./quickstart.ts";
 import { takeReady } from "./take_ready.ts";
 import { createJsonWriter, createTextWriter, type TextWriter } from "./text_writer.ts";
-
-export const generateCommand = defineCommand({
-  name: "generate",
-  summary: "Continue prompts with a checkpoint: text to stdout as it is made",
-  description:
-    "Continues each prompt and writes prompt and continuation as they are made, with a line of dashes between texts; with --json, one JSON object for each text.",
-  options: generateOptionTable,
-  examples: [
-    {
-      what: "continue one prompt",
-      command: "generate --model_name_or_path output --prompt 'def fibonacci(n):'",
-    },
-    {
-      what: "three samples for each line of stdin, as JSON lines",
-      command:
-        "generate --model_name_or_path output --decode_strategy sampling --top_k 10 --temperature 0.5 --num_return_sequences 3 --json < prompts.txt",
-    },
-    {
-      what: "continue a whole file",
-      command: "generate --model_name_or_path output --prompt_file start.py --prompt_format whole --max_dec_len 256",
-    },
-  ],
-  run: (parsed, context) => runGenerate(checkGenerateOptions(parsed.values, parsed.given), context),
-});
 
 /** Texts that are made together at most. */
 const MAX_BATCH = 8;
@@ -62,7 +37,7 @@ function checkpointOf(options: GenerateOptions): string {
   }
 }
 
-async function runGenerate(options: GenerateOptions, context: CommandContext): Promise<void> {
+export async function runGenerate(options: GenerateOptions, context: CommandContext): Promise<void> {
   const checkpoint = checkpointOf(options);
   const config = readConfigJson(`${checkpoint}/config.json`);
   if (options.min_dec_len >= config.maxPositions) {

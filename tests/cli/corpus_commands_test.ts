@@ -2,8 +2,12 @@
 
 import assert from "node:assert/strict";
 import type { Command, CommandContext } from "../../src/cli/command.ts";
-import { dataCommand } from "../../src/cli/data.ts";
-import { tokenizerDecodeCommand, tokenizerEncodeCommand, tokenizerTrainCommand } from "../../src/cli/tokenizer.ts";
+import {
+  dataCommand,
+  tokenizerDecodeCommand,
+  tokenizerEncodeCommand,
+  tokenizerTrainCommand,
+} from "../../src/cli/commands.ts";
 import { UserError } from "../../src/errors.ts";
 
 interface Outcome {

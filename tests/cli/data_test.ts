@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { CommandContext } from "../../src/cli/command.ts";
-import { dataCommand } from "../../src/cli/data.ts";
+import { dataCommand } from "../../src/cli/commands.ts";
 import { bar, inspectReport } from "../../src/cli/inspect_report.ts";
 import { openDataset } from "../../src/dataset/dataset.ts";
 import { inspectTokenFile } from "../../src/dataset/inspect.ts";

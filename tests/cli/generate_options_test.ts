@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { generateCommand } from "../../src/cli/generate.ts";
+import { generateCommand } from "../../src/cli/commands.ts";
 import { checkGenerateOptions, type GenerateOptions, generateOptionTable } from "../../src/cli/generate_options.ts";
 import { parseOptions } from "../../src/cli/parse_options.ts";
 import { UserError } from "../../src/errors.ts";

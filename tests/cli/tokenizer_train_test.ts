@@ -1,7 +1,7 @@
 /** tokenizer train as a command and as a process: its options act, what it forgets is told, a stop leaves nothing. */
 
 import assert from "node:assert/strict";
-import { tokenizerTrainCommand } from "../../src/cli/tokenizer.ts";
+import { tokenizerTrainCommand } from "../../src/cli/commands.ts";
 import { loadTokenizer } from "../../src/tokenizer/load.ts";
 
 async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {

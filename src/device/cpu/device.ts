@@ -13,6 +13,7 @@ import type { BlasLibrary } from "./blas.ts";
 import { writeCalls } from "./calls.ts";
 import type { CpuTraits } from "./kernel.ts";
 import { isWideEngine } from "./engine.ts";
+import { MAX_THREADS } from "./max_threads.ts";
 import { createMemory } from "./memory.ts";
 import { compileModule } from "./module.ts";
 import { createQueue, STAGED_BYTES } from "./queue.ts";
@@ -35,9 +36,6 @@ export interface CpuDevice extends Device {
   readonly kind: "cpu";
   readonly threads: number;
 }
-
-/** The most threads that a device takes. */
-export const MAX_THREADS = 256;
 
 function memoryHint({ persistentBytes }: MemoryUse, most: number): string {
   return persistentBytes > most

@@ -100,6 +100,36 @@ Deno.test("the portable file goes the whole way from source code to generated te
       assert.ok(result.tokens > 2000);
     });
 
+    await t.step("data and tokenizer train give the same with threads as without", async () => {
+      const text = await Deno.readTextFile(`${folder}/work/code/add.py`);
+      const lines = Array.from({ length: 1500 }, (_, i) => JSON.stringify({ text: `# ${i}\n${text}` }));
+      await Deno.writeTextFile(`${folder}/work/large.jsonl`, lines.join("\n"));
+      const results: unknown[] = [];
+      for (const workers of ["1", "3"]) {
+        const common = ["--input", "large.jsonl", "--workers", workers, "--json"];
+        const data = await succeed(folder, [
+          "data",
+          "--tokenizer",
+          "tok",
+          "--output_prefix",
+          `out${workers}/x`,
+          ...common,
+        ]);
+        const train = await succeed(folder, [
+          "tokenizer",
+          "train",
+          "--vocab_size",
+          "400",
+          "--output",
+          "other",
+          ...common,
+        ]);
+        const ids = await Deno.readFile(`${folder}/work/out${workers}/x_ids.npy`);
+        results.push([JSON.parse(data).tokens, JSON.parse(train).fingerprint, ids.toHex()]);
+      }
+      assert.deepEqual(results[0], results[1]);
+    });
+
     await t.step("devices finds the processor", async () => {
       const { cpu, auto } = JSON.parse(await succeed(folder, ["devices", "--json"]));
       assert.ok(cpu.threads >= 1 && /SIMD/.test(cpu.simd));

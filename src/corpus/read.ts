@@ -98,26 +98,37 @@ const DEFAULT_INFLATION = { bytes: 1024 ** 3, ratio: 1000 };
  * ```
  */
 export function readCorpus(paths: readonly string[], options: ReadCorpusOptions = {}): Corpus {
-  const { blocks, gate, report } = readBlocks(paths, options);
-  return { documents: documentsOf(blocks, gate, options), report };
+  const corpus = readBlocks(paths, options);
+  return { documents: documentsOf(corpus, options), report: corpus.report };
 }
 
 async function* documentsOf(
-  blocks: AsyncIterable<Block>,
-  gate: Gate,
+  { blocks, gate, reuse }: CorpusBlocks,
   options: ReadCorpusOptions,
 ): AsyncGenerator<Document> {
   const { signal } = options;
   const parse = await createBlockParser(options);
+  /** Texts of one block of lines. Each gets an array of its own only when it is given out: what lives longer is collected later. */
+  let texts = new Uint8Array(0);
   for await (const block of blocks) {
+    const isLines = block.kind === "lines";
+    if (isLines && texts.length < block.bytes.length) texts = new Uint8Array(block.bytes.length);
+    let used = 0;
     const documents: ParsedDocument[] = [];
     const keep = (document: ParsedDocument): void => {
-      documents.push(block.kind === "lines" ? { ...document, text: document.text.slice() } : document);
+      const { length } = document.text;
+      if (!isLines) return void documents.push(document);
+      const fits = used + length <= texts.length; // one that was mended may be longer than its line
+      const text = fits ? texts.subarray(used, used += length) : new Uint8Array(length);
+      text.set(document.text);
+      documents.push({ ...document, text });
     };
     gate.count(parse(block, keep));
+    if (isLines) reuse(block.bytes.buffer);
     for (const { text, path, language, undecodable, hash } of documents) {
       signal?.throwIfAborted();
-      if (gate.admit({ language, undecodable, hash, textBytes: text.length })) yield { text, path, language };
+      if (!gate.admit({ language, undecodable, hash, textBytes: text.length })) continue;
+      yield { text: isLines ? text.slice() : text, path, language };
     }
   }
 }

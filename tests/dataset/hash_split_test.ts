@@ -1,5 +1,6 @@
 /** The split by document hash: who belongs where, what data that were split so give to training, and refusals. */
 import fc from "fast-check";
+import xxhash from "xxhash-wasm";
 import { createDocumentHash } from "../../src/dataset/document_hash.ts";
 import { openDataset } from "../../src/dataset/dataset.ts";
 import { hashSplitParts, parseHashSplit, partOfHash } from "../../src/dataset/hash_split.ts";
@@ -11,6 +12,14 @@ fc.configureGlobal({ seed: 20261125 });
 
 const hash = await createDocumentHash();
 const hashBytes = (text: string) => new Uint8Array(BigUint64Array.of(hash(new TextEncoder().encode(text))).buffer);
+
+Deno.test("a large document has the hash that it has in one piece", async () => {
+  const { h64Raw } = await xxhash();
+  for (const size of [0, 1, 1 << 20, (1 << 20) + 1, 3_000_001]) {
+    const text = Uint8Array.from({ length: size }, (_, i) => (i * 7919) >>> 3);
+    assert.equal(hash(text), h64Raw(text), `${size} bytes`);
+  }
+});
 
 Deno.test("a document's part follows from its text and the seed alone, in the shares that were asked for", () => {
   const split = parseHashSplit("80,15,5", 7);

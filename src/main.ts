@@ -17,5 +17,6 @@ const threads: Readonly<Record<string, () => Promise<unknown>>> = {
   "read-ahead": () => import("./corpus/read_ahead.ts"),
 };
 
+// In a bundle the import waits for nothing outside. Were it to, messages that come meanwhile would be lost.
 if (threadKind !== null) await threads[threadKind]?.();
 else if (import.meta.main) Deno.exit(await runCli(program, Deno.args));

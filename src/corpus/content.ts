@@ -189,9 +189,9 @@ async function heldInMemory(context: ReadContext, item: Item): Promise<RandomAcc
       ? "give its path instead of -: a zip archive from standard input is held whole"
       : "unpack it first: a zip archive inside another container is held whole";
     const error = tooLarge(context, item.label, hint, "a zip archive");
-    if (item.depth === 0) throw error;
-    await item.reader.skip(Infinity); // the container's checks must see the rest of it
+    if (item.explicit) throw error;
     context.damage(error);
+    await item.reader.skip(Infinity); // the container's checks must see the rest of it
     return null;
   }
   return {

@@ -38,10 +38,11 @@ const KEPT_BYTES = 16 * 1024 * 1024;
 const MAX_BYTES = 2 ** 32 - PAGE;
 
 /**
- * @param room Where lines are to be parsed; default: in a memory of their own.
+ * @param room Where lines are to be parsed; in a memory of their own where it has no room, or is not given.
  * @param choice `TypeScript` takes plain arrays in any case.
  */
-export function createJsonMemory(room: RoomSource = createRoom(), choice: "best" | "TypeScript" = "best"): JsonMemory {
+export function createJsonMemory(room: RoomSource | null = null, choice: "best" | "TypeScript" = "best"): JsonMemory {
+  const ownRoom = createRoom();
   let kernels: CorpusKernels | null = null;
   let array: Uint8Array = new Uint8Array(0);
 
@@ -56,7 +57,8 @@ export function createJsonMemory(room: RoomSource = createRoom(), choice: "best"
     load(bytes) {
       const { length } = bytes;
       const textAt = Math.ceil((length + PADDING) / PADDING) * PADDING;
-      const found = choice === "best" ? room(textAt + length + PADDING) : null;
+      const size = textAt + length + PADDING;
+      const found = choice === "best" ? room?.(size) ?? ownRoom(size) : null;
       const opened = open(found);
       if (found === null || opened === null) return loadPlain(bytes);
       const { memory, start } = found;

@@ -32,6 +32,9 @@ function lookAt({ report }: ReadContext, path: string): OpenedFile {
 /** What a walk comes by: a file, what is passed over, nothing for long, or a folder that cannot be read. */
 type Step = { found: FoundFile } | { skipped: Skipped } | { error: unknown } | null;
 
+/** Steps that the walk may be ahead, be it files or what is passed over. */
+const MAX_STEPS = 512;
+
 /** Walks a folder, some files ahead where reading ahead wants to know what comes. */
 function* walkAhead({ filter, signal }: ReadContext, root: string, ahead: ReadAhead): Generator<Step> {
   const steps: Step[] = [];
@@ -54,7 +57,7 @@ function* walkAhead({ filter, signal }: ReadContext, root: string, ahead: ReadAh
     }
   };
   for (;;) {
-    while (!ended && files < ahead.depth) walkOn();
+    while (!ended && files < ahead.depth && steps.length < MAX_STEPS) walkOn();
     const step = steps.shift();
     if (step === undefined) return;
     if (step !== null && "found" in step) files--;

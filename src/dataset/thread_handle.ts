@@ -60,7 +60,10 @@ export function startThread(): EncodeThread {
       worker.postMessage({ blocks, spare } satisfies Request, spare ? [...buffers, spare] : buffers);
       return result.promise;
     },
-    [Symbol.dispose]: () => worker.terminate(),
+    [Symbol.dispose]() {
+      worker.terminate();
+      fail(new CodekilnError("an encoding thread was ended"));
+    },
   };
 }
 

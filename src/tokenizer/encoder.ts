@@ -135,7 +135,7 @@ export function growEncoder(seed: EncoderSeed): Encoder {
     encodeEach,
     encodeInto,
     textRoom(bytes) {
-      const room = engine.room(bytes);
+      const room = engine.room(bytes, WINDOW);
       window = engine.window(WINDOW);
       return room;
     },

@@ -20,8 +20,8 @@ export interface EncoderEngine {
    * @throws {RangeError} where there is no memory for it.
    */
   window(bytes: number): Uint8Array;
-  /** See `Tokenizer.textRoom`. What is in the window is lost. */
-  room(bytes: number): MemoryRoom | null;
+  /** See `Tokenizer.textRoom`. There is a window of the bytes asked for behind it; what was in the old one is lost. */
+  room(bytes: number, windowBytes: number): MemoryRoom | null;
   /**
    * Encodes text in the window or in the room, by its place in their buffer. It may have another buffer afterwards.
    * @param last Whether the text ends at `end`; otherwise pieces close to it are left for later.

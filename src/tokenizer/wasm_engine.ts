@@ -100,11 +100,14 @@ export function createWasmEngine(image: EngineImage): EncoderEngine | null {
 
   const smallest = () => instantiate(roomStart / PAGE + 1);
 
-  /** Makes sure that the memory has so many bytes. */
-  function reach(end: number): void {
+  /** Makes a window of at least so many bytes from an address on. */
+  function openWindow(start: number, size: number): void {
+    const end = Math.ceil((start + size + TEXT_PADDING) / PAGE) * PAGE;
     if (end > MAX_BYTES) throw new RangeError("it is too long");
-    const missing = Math.ceil(end / PAGE) - memory.buffer.byteLength / PAGE;
+    const missing = (end - memory.buffer.byteLength) / PAGE;
     if (missing > 0) memory.grow(missing);
+    windowStart = start;
+    windowBytes = end - start - TEXT_PADDING;
   }
 
   try {
@@ -115,25 +118,19 @@ export function createWasmEngine(image: EngineImage): EncoderEngine | null {
   return {
     name: "WebAssembly",
     window(size) {
-      if (windowBytes < size) {
-        const end = Math.ceil((windowStart + size + TEXT_PADDING) / PAGE) * PAGE;
-        reach(end);
-        windowBytes = end - windowStart - TEXT_PADDING;
-      }
+      if (windowBytes < size) openWindow(windowStart, size);
       if (bytes.buffer !== memory.buffer) bytes = new Uint8Array(memory.buffer);
       return bytes.subarray(windowStart, windowStart + windowBytes);
     },
-    room(size) {
+    room(size, windowSize) {
       const end = Math.ceil((roomStart + size + TEXT_PADDING) / 16) * 16;
       try {
         if (memory.buffer.byteLength - end > MAX_EXCESS) smallest();
-        reach(end);
+        openWindow(end, windowSize);
       } catch (error) {
         if (error instanceof RangeError) return null;
         throw error;
       }
-      windowStart = end;
-      windowBytes = 0;
       return { memory, start: roomStart };
     },
     run(start, end, last) {

@@ -4,6 +4,15 @@ import { createJsonMemory } from "../../src/corpus/json_memory.ts";
 import { createJsonObjectReader, type JsonObjectFields } from "../../src/corpus/json_object.ts";
 import { bytes, decoder, encoder } from "./support.ts";
 
+Deno.test("lines are parsed in WebAssembly also where others have no room for them", () => {
+  for (const room of [null, () => null]) {
+    const { source, text } = createJsonMemory(room).load(encoder.encode("{}"));
+    strictEqual(source(), text());
+  }
+  const { source, text } = createJsonMemory(null, "TypeScript").load(encoder.encode("{}"));
+  ok(source() !== text());
+});
+
 class Fault extends Error {
   constructor(what: string, readonly at: number) {
     super(what);

@@ -1,8 +1,10 @@
 /** Reading ahead in a folder: what is read, and what is counted when, is the same with and without. */
 import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
+import type { ReadContext } from "../../src/corpus/content.ts";
 import { readBlocks } from "../../src/corpus/read.ts";
 import { createReadAhead } from "../../src/corpus/read_ahead.ts";
-import { copyReport } from "../../src/corpus/report.ts";
+import { openFolderFiles } from "../../src/corpus/read_files.ts";
+import { copyReport, createReport } from "../../src/corpus/report.ts";
 import { withFiles } from "./support.ts";
 
 /** Runs with threads that keep what they are told. */
@@ -38,6 +40,33 @@ Deno.test("files are read ahead for as long as reading is slow", () =>
     deepStrictEqual(told.flat(), Array.from({ length: told.flat().length }, (_, i) => `${i}`));
     ok(told.flat().length >= 1000 && told.every((paths) => paths.length <= 20));
   }));
+
+Deno.test("a walk past thousands of entries that are not taken lets others have their turns", () => {
+  let walked = 0;
+  const filter = {
+    file: () => walked++ >= 0 ? "filtered" : "take",
+    folder: () => "take",
+    document: () => false,
+  } as const;
+  const report = createReport();
+  const entries = Array.from(
+    { length: 20_000 },
+    (_, i) => ({ name: `${i}`, isFile: true, isDirectory: false, isSymlink: false }),
+  );
+  const own = Deno.readDirSync;
+  Deno.readDirSync = () => entries.values();
+  try {
+    const seen: number[] = [];
+    for (const step of openFolderFiles({ report, filter } as unknown as ReadContext, "x", () => false)) {
+      strictEqual(step, null);
+      seen.push(walked);
+    }
+    ok(seen.length > 50 && seen[0] < 1000, `${seen.length} turns, the first after ${seen[0]} entries`);
+    strictEqual(report.skippedFiltered, 20_000);
+  } finally {
+    Deno.readDirSync = own;
+  }
+});
 
 Deno.test("a folder that is read ahead gives the same blocks, and the same counts with each", async () => {
   const files: Record<string, string> = {};

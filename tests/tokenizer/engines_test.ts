@@ -222,8 +222,12 @@ Deno.test("a giant piece in the room is encoded there, and its memory given back
 });
 
 Deno.test("there is no room where the memory would be too large", () => {
-  assert.equal(gpt2.wasm.textRoom(2 ** 32 - 1000), null);
-  assert.deepEqual(gpt2.wasm.encode(utf8.encode("Hello world")), Uint32Array.of(15496, 995));
+  // Also where there is enough for the room and not for what comes behind it.
+  const { start } = gpt2.wasm.textRoom(10)!;
+  for (const bytes of [2 ** 32 - 1000, 2 ** 32 - 2 * 65536 - start - 1000]) {
+    assert.equal(gpt2.wasm.textRoom(bytes), null);
+    assert.deepEqual(gpt2.wasm.encode(utf8.encode("Hello world")), Uint32Array.of(15496, 995));
+  }
 });
 
 Deno.test("both engines decode to the text on code and hostile strings", () => {

@@ -21,7 +21,7 @@ export async function writeData(options: DataOptions, context: CommandContext): 
   if (prefix === null || tokenizerName === null) throw new Error("the parser let a required option pass");
   const started = performance.now();
   const reading = readingOptionsOf(options);
-  const workers = options.workers ?? navigator.hardwareConcurrency;
+  const workers = options.workers ?? undefined;
   using ahead = await startThreadAhead(reading.input, workers);
   const tokenizer = await loadTokenizer(tokenizerName);
   await Deno.mkdir(dirname(prefix), { recursive: true }).catch((cause) => {

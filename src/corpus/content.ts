@@ -7,7 +7,7 @@ import type { Block } from "./block.ts";
 import { type ByteReader, type ByteStream, createByteReader } from "./bytes.ts";
 import type { Filter, Verdict } from "./filter.ts";
 import { readGzip } from "./gzip.ts";
-import { type BufferSource, readLines } from "./jsonl.ts";
+import { type BlockBuffers, readLines } from "./jsonl.ts";
 import { type ContentKind, innerName, kindOfName } from "./kinds.ts";
 import { languageOfPath } from "./languages.ts";
 import { openParquet } from "./parquet.ts";
@@ -35,7 +35,7 @@ export interface ReadContext {
    */
   damage(error: FormatError | UserError, lost?: string): void;
   /** For blocks. */
-  buffers: BufferSource;
+  buffers: BlockBuffers;
   /** To be told of bytes that came out of a decompressor. @throws UserError for a decompression bomb. */
   inflated(bytes: number, label: string): void;
 }
@@ -181,7 +181,10 @@ function readMember(context: ReadContext, archive: Item, name: string, contents:
   });
 }
 
-/** A zip archive has its directory at the end: one from standard input or inside another container is held whole. */
+/**
+ * A zip archive has its directory at the end: one from standard input or inside another container is held whole.
+ * @returns null where it is too large for that and is left out.
+ */
 async function heldInMemory(context: ReadContext, item: Item): Promise<RandomAccess | null> {
   const bytes = await item.reader.read(context.maxDocumentBytes + 1);
   if (bytes.length > context.maxDocumentBytes) {

@@ -25,17 +25,17 @@ export interface JsonlOptions {
   /** Of a stream that is read from elsewhere than its start: where. */
   from?: { line: number; offset: number };
   /** Where buffers come from, and go to if no block is made of them; default: new ones. */
-  buffers?: BufferSource;
+  buffers?: BlockBuffers;
 }
 
 /** Buffers that may have been filled before. */
-export interface BufferSource {
+export interface BlockBuffers {
   /** A buffer of at least so many bytes. */
   take(bytes: number): ArrayBuffer;
   giveBack(buffer: ArrayBuffer): void;
 }
 
-const newBuffers: BufferSource = { take: (bytes) => new ArrayBuffer(bytes), giveBack: () => {} };
+const newBuffers: BlockBuffers = { take: (bytes) => new ArrayBuffer(bytes), giveBack: () => {} };
 
 const NEWLINE = 10;
 

@@ -15,7 +15,7 @@ import { stopping } from "./damage.ts";
 import { createDeduplicator } from "./deduplicate.ts";
 import type { Document } from "./document.ts";
 import { createFilter } from "./filter.ts";
-import type { BufferSource } from "./jsonl.ts";
+import type { BlockBuffers } from "./jsonl.ts";
 import {
   createBlockParser,
   createGate,
@@ -172,7 +172,7 @@ export function readBlocks(
 }
 
 /** Buffers of blocks, a few of which are kept to be filled again. */
-function createBuffers(): BufferSource {
+function createBuffers(): BlockBuffers {
   const spares: ArrayBuffer[] = [];
   return {
     take(bytes) {

@@ -3,6 +3,7 @@ import type { Block } from "../corpus/block.ts";
 import { CodekilnError } from "../errors.ts";
 import type { EncodedBlocks } from "./encode_block.ts";
 import { type Answer, errorOf, type Request, type Start, startEncodeThread, unpackEncoded } from "./encode_thread.ts";
+import { inputStats } from "./run_state.ts";
 
 /** Blocks encoded, and the buffers that they came in. */
 export interface Encoded {
@@ -72,11 +73,14 @@ const LARGE_FILE_BYTES = 4 * 1024 * 1024;
 
 /**
  * Starts a thread if one of the inputs is known to be large, so that it starts while the tokenizer is loaded.
- * @param workers Threads that are to encode, the calling one included.
+ * @param workers Threads that are to encode, the calling one included; default: as many as there are processors.
  */
-export async function startThreadAhead(paths: readonly string[], workers: number): Promise<EncodeThread | null> {
+export async function startThreadAhead(
+  paths: readonly string[],
+  workers: number = navigator.hardwareConcurrency,
+): Promise<EncodeThread | null> {
   if (workers < 2) return null;
-  const stats = await Promise.all(paths.map((path) => path === "-" ? null : Deno.stat(path).catch(() => null)));
+  const stats = await inputStats(paths);
   const large = stats.some((stat) => stat !== null && stat.isFile && stat.size >= LARGE_FILE_BYTES);
   return large ? startThread() : null;
 }

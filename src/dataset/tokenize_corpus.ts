@@ -16,7 +16,7 @@ import { type EncodedGroup, type Group, groupBlocks, inOrder } from "./in_order.
 import { type Checkpoint, createJournal, type Journal } from "./journal.ts";
 import { createKeeper, type Keeper, type Written } from "./keeper.ts";
 import { type NotedHashes, openNotedHashes } from "./noted_hashes.ts";
-import { type Asked, askedOf, findRun } from "./run_state.ts";
+import { type Asked, askedOf, findRun, inputStats } from "./run_state.ts";
 import { idsDtype } from "./token_writer.ts";
 import { type EncodeThread, startThreadAhead } from "./thread_handle.ts";
 import { createTokenFiles, outputPrefixes, publishAll, type TokenFiles, type WrittenFile } from "./token_files.ts";
@@ -81,7 +81,7 @@ const maxBytesUnderWay = 64 * 1024 * 1024;
  */
 export async function tokenizeCorpus(run: TokenizeOptions): Promise<Tokenized> {
   const { paths, reading, tokenizer, prefix, appendEos = true, split = null, options = {} } = run;
-  using ahead = run.ahead === undefined ? await startThreadAhead(paths, workersOf(run)) : run.ahead;
+  using ahead = run.ahead === undefined ? await startThreadAhead(paths, run.workers) : run.ahead;
   reading.signal?.throwIfAborted();
   requireEos(tokenizer, appendEos);
   const asked = await askedOf({ paths, tokenizer, appendEos, split, options });
@@ -169,8 +169,7 @@ async function encodeAll(
   work: Work,
   { from, ahead }: { from: Checkpoint | null; ahead: EncodeThread | null },
 ): Promise<CorpusReport> {
-  const { paths, reading, tokenizer, appendEos = true } = run;
-  const workers = workersOf(run);
+  const { paths, reading, tokenizer, appendEos = true, workers = navigator.hardwareConcurrency } = run;
   const start = from && { cursor: from.cursor, report: { ...createReport(), ...from.reading } };
   const corpus = readBlocks(paths, reading, start);
   if (from) run.onResumed?.(work.files);
@@ -200,15 +199,9 @@ async function encodeAll(
   return joinReports(corpus.report, work.counts);
 }
 
-function workersOf({ workers = navigator.hardwareConcurrency }: TokenizeOptions): number {
-  return workers;
-}
-
 /** Whether all inputs can be read again from where a run was stopped, as standard input and pipes cannot. */
 async function canBeReadAgain(paths: readonly string[]): Promise<boolean> {
-  const stats = await Promise.all(
-    paths.map((path) => path === "-" ? null : Deno.stat(path).catch(() => null)),
-  );
+  const stats = await inputStats(paths);
   return stats.every((stat) => stat !== null && (stat.isFile || stat.isDirectory));
 }
 

@@ -12,6 +12,7 @@ import { pieceEnd } from "./split";
 import { pieceStarts } from "./blocks";
 
 export { setMerges } from "./merge";
+export { makeClasses, makeMerges } from "./tables";
 
 let idsAt: usize = OUTPUT;
 let idsCount: i32 = 0;

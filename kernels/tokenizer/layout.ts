@@ -1,7 +1,7 @@
 /**
  * Where everything is in an encoder's memory. Read by AssemblyScript and by the host (src/tokenizer/wasm_engine.ts).
  * Addresses are in bytes. Behind VOCABULARY come the merge table, the merges' results and the text, whose places depend on
- * the vocabulary and are told to `setMerges`; behind the text, what a long piece needs.
+ * the vocabulary; behind the text, what a long piece needs.
  */
 
 /** Id of each of the 256 bytes, u32. */
@@ -25,7 +25,7 @@ export const MEDIUM_PIECE = 4096;
 /** Ids come out here, OUTPUT_IDS of them at most before the host takes them. */
 export const OUTPUT = 3866624;
 export const OUTPUT_IDS = 61440;
-/** A bit for the hash of every merge (src/tokenizer/merge_table.ts). */
+/** A bit for the upper 19 bits of every merge's hash. */
 export const FILTER = 4128768;
 /** Where the vocabulary's tables begin. */
 export const VOCABULARY = 4194304;

@@ -16,12 +16,19 @@ export function setMerges(slots: usize, mask: u32, resultsOfRanks: usize): void 
   results = resultsOfRanks;
 }
 
-/** Key of the merge of two neighbours without its place, or NO_MERGE_KEY. Hashes like src/tokenizer/merge_table.ts. */
-export function mergeKey(left: u32, right: u32): u32 {
+/** A well-mixed hash of two ids. */
+// @ts-ignore: decorator
+@inline
+export function hashPair(left: u32, right: u32): u32 {
   let hash = (left * 0x9e3779b1) ^ (right * 0x85ebca6b);
   hash ^= hash >>> 15;
   hash *= 0x2c1b3c6d;
-  hash ^= hash >>> 13;
+  return hash ^ (hash >>> 13);
+}
+
+/** Key of the merge of two neighbours without its place, or NO_MERGE_KEY. */
+export function mergeKey(left: u32, right: u32): u32 {
+  const hash = hashPair(left, right);
   if (((<u32>load<u8>(<usize>FILTER + (hash >>> 16)) >>> ((hash >>> 13) & 7)) & 1) == 0) return NO_MERGE_KEY;
   const pair = <u64>left | (<u64>right << 32);
   let slot = hash & tableMask;

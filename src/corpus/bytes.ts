@@ -12,6 +12,14 @@
  */
 export type ByteStream = AsyncIterable<Uint8Array>;
 
+/** A source that writes what comes next where it is wanted. */
+export interface ByteSource {
+  /** Fills `target`, which is not empty, and says how many bytes there were; fewer only at the end, or where an error comes next. */
+  fill(target: Uint8Array): Promise<number>;
+  /** Idempotent. */
+  close(): void;
+}
+
 /** A byte stream with look-ahead. `offset` counts the bytes consumed, not those looked at. */
 export interface ByteReader extends ByteStream {
   readonly offset: number;
@@ -21,6 +29,8 @@ export interface ByteReader extends ByteStream {
   read(count: number): Promise<Uint8Array<ArrayBuffer>>;
   /** The next bytes at hand, between 1 and `max` of them; null at the end. */
   chunk(max?: number): Promise<Uint8Array | null>;
+  /** Fills `target` and says how many bytes there were; fewer only at the end, or where an error comes next. */
+  fill(target: Uint8Array): Promise<number>;
   /** Consumes up to `count` bytes and says how many there were. */
   skip(count: number): Promise<number>;
   /** Closes the source. Idempotent. */
@@ -28,6 +38,8 @@ export interface ByteReader extends ByteStream {
 }
 
 const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+/** What is asked of a source at once, where nobody says where the bytes are to go. */
+const CHUNK_BYTES = 128 * 1024;
 
 /** One array from several. A single part is returned as it is. */
 export function concatBytes<Bytes extends Uint8Array>(parts: readonly Bytes[]): Bytes | Uint8Array<ArrayBuffer> {
@@ -43,23 +55,27 @@ export function concatBytes<Bytes extends Uint8Array>(parts: readonly Bytes[]): 
   return all;
 }
 
-/** A reader over a stream, starting at offset 0. */
-export function createByteReader(stream: ByteStream): ByteReader {
-  const iterator = stream[Symbol.asyncIterator]();
+/** A reader over a stream or a source, starting at offset 0. */
+export function createByteReader(input: ByteStream | ByteSource): ByteReader {
+  const source = "fill" in input ? input : null;
+  const chunks = source ? chunksOf(source) : (input as ByteStream)[Symbol.asyncIterator]();
   let held: Uint8Array = EMPTY;
   /** What comes after `held`: the rest of the source's last chunk, where some of it had to be put together with what was held. */
   let behind: Uint8Array = EMPTY;
   let offset = 0;
   let ended = false;
+  /** What came behind bytes that were given out. */
+  let failure: { error: unknown } | null = null;
 
   async function pull(): Promise<Uint8Array | null> {
+    if (failure) throw failure.error;
     if (behind.length > 0) {
       const next = behind;
       behind = EMPTY;
       return next;
     }
     while (!ended) {
-      const next = await iterator.next();
+      const next = await chunks.next();
       if (next.done) ended = true;
       else if (next.value.length > 0) return next.value;
     }
@@ -112,6 +128,30 @@ export function createByteReader(stream: ByteStream): ByteReader {
     return parts.length === 0 ? new Uint8Array(0) : concatBytes(parts);
   }
 
+  async function fill(target: Uint8Array): Promise<number> {
+    let filled = 0;
+    while (filled < target.length) {
+      if (held.length === 0 && behind.length === 0 && source !== null && !ended) {
+        // What comes next is nowhere yet.
+        const count = await source.fill(target.subarray(filled));
+        offset += count;
+        return filled + count;
+      }
+      let part: Uint8Array | null;
+      try {
+        part = await chunk(target.length - filled);
+      } catch (error) {
+        if (filled === 0) throw error;
+        failure = { error };
+        break;
+      }
+      if (part === null) break;
+      target.set(part, filled);
+      filled += part.length;
+    }
+    return filled;
+  }
+
   async function skip(count: number): Promise<number> {
     let missing = count;
     while (missing > 0) {
@@ -126,7 +166,8 @@ export function createByteReader(stream: ByteStream): ByteReader {
     held = behind = EMPTY;
     if (ended) return;
     ended = true;
-    await iterator.return?.();
+    await chunks.return?.();
+    source?.close();
   }
 
   return {
@@ -136,6 +177,7 @@ export function createByteReader(stream: ByteStream): ByteReader {
     peek,
     read,
     chunk,
+    fill,
     skip,
     close,
     async *[Symbol.asyncIterator]() {
@@ -146,4 +188,14 @@ export function createByteReader(stream: ByteStream): ByteReader {
       }
     },
   };
+}
+
+/** The chunks of a source, in one buffer. */
+async function* chunksOf(source: ByteSource): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  for (;;) {
+    const count = await source.fill(buffer);
+    if (count === 0) return;
+    yield buffer.subarray(0, count);
+  }
 }

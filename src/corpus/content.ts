@@ -4,7 +4,7 @@
  */
 import { FormatError, UserError } from "../errors.ts";
 import type { Block } from "./block.ts";
-import { type ByteReader, type ByteStream, createByteReader } from "./bytes.ts";
+import { type ByteReader, type ByteSource, type ByteStream, createByteReader } from "./bytes.ts";
 import type { Filter, Verdict } from "./filter.ts";
 import { readGzip } from "./gzip.ts";
 import { type BlockBuffers, readLines } from "./jsonl.ts";
@@ -117,9 +117,11 @@ async function kindOfItem(context: ReadContext, item: Item): Promise<ContentKind
   return await sniffKind(item.reader, context.jsonKey, languageOfPath(item.name) === null);
 }
 
-function peeled(context: ReadContext, item: Item, bytes: ByteStream): Item {
+function peeled(context: ReadContext, item: Item, bytes: ByteStream | ByteSource): Item {
   const { label, name, explicit, depth } = item;
-  const reader = createByteReader(counted(context, bytes, label));
+  const reader = createByteReader(
+    "fill" in bytes ? countedSource(context, bytes, label) : counted(context, bytes, label),
+  );
   return { label, name: innerName(name), explicit, depth: depth + 1, reader };
 }
 
@@ -129,6 +131,17 @@ async function* counted(context: ReadContext, bytes: ByteStream, label: string):
     context.inflated(chunk.length, label);
     yield chunk;
   }
+}
+
+function countedSource(context: ReadContext, source: ByteSource, label: string): ByteSource {
+  return {
+    async fill(target) {
+      const count = await source.fill(target);
+      context.inflated(count, label);
+      return count;
+    },
+    close: source.close,
+  };
 }
 
 /** Counts an entry that is not taken. */

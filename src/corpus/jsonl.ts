@@ -47,10 +47,8 @@ export function lineTooLong(label: string, line: number, offset: number, maxLine
   });
 }
 
-/** A block goes out as soon as it has so many bytes. */
+/** A block is made of so many bytes, and of more where they are one line. */
 const BLOCK_BYTES = 1024 * 1024;
-/** What a block's buffer has room for at first: it grows for longer lines. */
-const BUFFER_BYTES = BLOCK_BYTES + 128 * 1024;
 
 /**
  * The lines of a jsonl stream, in blocks of about a MiB. Memory: a block, or the longest line.
@@ -59,22 +57,23 @@ const BUFFER_BYTES = BLOCK_BYTES + 128 * 1024;
 export async function* readLines(reader: ByteReader, options: JsonlOptions): AsyncGenerator<Lines> {
   const { label, maxLineBytes, onDamage, buffers = newBuffers } = options;
   let { line, offset } = options.from ?? { line: 1, offset: reader.offset };
-  let buffer = new Uint8Array(buffers.take(BUFFER_BYTES));
+  let buffer = new Uint8Array(buffers.take(BLOCK_BYTES));
   let used = 0;
   /** How many bytes at its beginning were searched for a line end, without success. */
   let searched = 0;
   /** Bytes of a line that is too long, which are not kept. */
   let discarded = 0;
 
-  const append = (part: Uint8Array): void => {
-    if (used + part.length > buffer.length) {
-      const larger = Math.min(2 * buffer.length, maxLineBytes + BUFFER_BYTES);
-      const grown = new Uint8Array(Math.max(larger, used + part.length));
-      grown.set(buffer.subarray(0, used));
+  /** Reads on until a block's bytes are there, or, of a longer line, as many again. Says how many bytes there were. */
+  const readOn = async (): Promise<number> => {
+    if (used === buffer.length) {
+      const grown = new Uint8Array(Math.min(2 * used, maxLineBytes + BLOCK_BYTES));
+      grown.set(buffer);
       buffer = grown;
     }
-    buffer.set(part, used);
-    used += part.length;
+    const count = await reader.fill(buffer.subarray(used, used < BLOCK_BYTES ? BLOCK_BYTES : buffer.length));
+    used += count;
+    return count;
   };
   const blockOf = (bytes: Uint8Array<ArrayBuffer>): Lines => {
     const block = { bytes, lines: countLines(bytes), line, offset };
@@ -86,7 +85,7 @@ export async function* readLines(reader: ByteReader, options: JsonlOptions): Asy
   const take = (end: number): Lines => {
     const block = blockOf(buffer.subarray(0, end));
     const rest = buffer.subarray(end, used);
-    buffer = new Uint8Array(buffers.take(Math.max(BUFFER_BYTES, rest.length)));
+    buffer = new Uint8Array(buffers.take(Math.max(BLOCK_BYTES, rest.length)));
     buffer.set(rest);
     used = rest.length;
     searched = 0;
@@ -100,19 +99,20 @@ export async function* readLines(reader: ByteReader, options: JsonlOptions): Asy
     return block;
   };
 
-  for (let chunk = await reader.chunk(); chunk !== null; chunk = await reader.chunk()) {
+  while (await readOn() > 0) {
     if (discarded > 0) {
-      const newline = chunk.indexOf(NEWLINE);
-      if (newline < 0) {
-        discarded += chunk.length;
+      const lineEnd = buffer.subarray(0, used).indexOf(NEWLINE) + 1;
+      if (lineEnd === 0) {
+        discarded += used;
+        used = 0;
         continue;
       }
       line++;
-      offset += discarded + newline + 1;
+      offset += discarded + lineEnd;
       discarded = 0;
-      chunk = chunk.subarray(newline + 1);
+      buffer.copyWithin(0, lineEnd, used);
+      used -= lineEnd;
     }
-    append(chunk);
     if (used < BLOCK_BYTES) continue;
     const wholeLines = searched + buffer.subarray(searched, used).lastIndexOf(NEWLINE) + 1;
     if (wholeLines > searched) yield take(wholeLines);

@@ -9,7 +9,7 @@
  */
 import xxhash from "xxhash-wasm";
 import { FormatError } from "../errors.ts";
-import type { ByteReader } from "./bytes.ts";
+import type { ByteReader, ByteSource } from "./bytes.ts";
 import { chooseZstdDecoder, type ChosenDecoder, type FrameDecoder, type ZstdDecoder } from "./zstd_decoders.ts";
 
 const MAGIC = 0xfd2fb528;
@@ -38,43 +38,18 @@ interface FrameHeader {
   checksum: boolean;
 }
 
-/**
- * The decompressed bytes of a zstd file.
- * @throws FormatError naming label and byte offset (of the compressed data) where the data is not right.
- */
-export async function* readZstd(reader: ByteReader, options: ZstdOptions): AsyncGenerator<Uint8Array> {
-  const { label } = options;
-  const decoder = chooseZstdDecoder(options.decoder ?? "auto");
-  let hashes: Awaited<ReturnType<typeof xxhash>> | null = null;
-  if ((await reader.peek(1)).length === 0) throw wrong(label, 0, "the file is empty", "a zstd frame");
-
-  for (let first = true;; first = false) {
-    const start = reader.offset;
-    const head = await reader.peek(4);
-    if (head.length === 0) return;
-    if (head.length < 4) throw wrong(label, start, first ? "not zstd data" : "truncated or trailing data", "a frame");
-    const magic = readUint32(head, 0);
-    if (isSkippable(magic)) {
-      await skipFrame(reader, label);
-      continue;
-    }
-    if (magic !== MAGIC) {
-      if (magic >= 0xfd2fb522 && magic <= 0xfd2fb527) {
-        throw wrong(label, start, "zstd data in a format older than version 0.8", undefined, "compress it again");
-      }
-      throw wrong(label, start, first ? "not zstd data" : "data after the last zstd frame", "a zstd frame or the end");
-    }
-    await reader.skip(4);
-    const header = await readFrameHeader(reader, label, decoder);
-    if (!header.checksum) options.onUncheckedFrame?.();
-    const frame = decoder.create();
-    try {
-      const hash = decoder.checks || !header.checksum ? null : (hashes ??= await xxhash()).create64();
-      yield* decodeBlocks(reader, label, header, frame, hash);
-    } finally {
-      frame.close();
-    }
-  }
+/** A frame that is being read. */
+interface Frame {
+  readonly header: FrameHeader;
+  readonly decoder: FrameDecoder;
+  /** For the checksum, where there is one that the decoder does not check. */
+  readonly hash: Hash | null;
+  /** Bytes decoded. */
+  total: number;
+  /** The block that is being decoded: its place and length in the compressed data. */
+  block: { at: number; length: number } | null;
+  /** Whether no block follows. */
+  last: boolean;
 }
 
 interface Hash {
@@ -82,66 +57,165 @@ interface Hash {
   digest(): bigint;
 }
 
-/** @param hash For the checksum, where there is one that the decoder does not check. */
-async function* decodeBlocks(
-  reader: ByteReader,
-  label: string,
-  header: FrameHeader,
-  frame: FrameDecoder,
-  hash: Hash | null,
-): AsyncGenerator<Uint8Array> {
-  const maxBlock = Math.min(MAX_BLOCK_BYTES, Math.max(header.windowBytes, header.contentBytes ?? 0));
-  let pending: Uint8Array | null = normalisedHeader(header.neededBytes, header.checksum && hash === null);
-  let total = 0;
-  for (let last = false; !last;) {
-    const at = reader.offset;
-    const peeked = await reader.peek(3);
-    if (peeked.length < 3) throw truncated(label, at + peeked.length);
-    const word = peeked[0] | (peeked[1] << 8) | (peeked[2] << 16);
-    last = (word & 1) === 1;
-    const type = (word >> 1) & 3;
-    const size = word >> 3;
-    if (type === 3) throw wrong(label, at, "reserved zstd block type", "a raw, RLE or compressed block");
-    if (size > maxBlock) throw wrong(label, at, `zstd block of ${size} bytes`, `at most ${maxBlock}`);
-    const length = 3 + (type === 1 ? 1 : size);
-    const block = await reader.peek(length);
-    if (block.length < length) throw truncated(label, at + block.length);
-    let chunks: Uint8Array[];
-    try {
+/**
+ * The decompressed bytes of a zstd file.
+ * @throws FormatError (from `fill`) naming label and byte offset (of the compressed data) where the data is not right.
+ */
+export function readZstd(reader: ByteReader, options: ZstdOptions): ByteSource {
+  const { label } = options;
+  const chosen = chooseZstdDecoder(options.decoder ?? "auto");
+  let frame: Frame | null = null;
+  let hashes: Awaited<ReturnType<typeof xxhash>> | null = null;
+  let isFirst = true;
+  /** What came behind bytes that were given out. */
+  let failure: { error: unknown } | null = null;
+
+  /** Finds the next frame; null at the end. */
+  async function openFrame(): Promise<Frame | null> {
+    if (isFirst && (await reader.peek(1)).length === 0) throw wrong(label, 0, "the file is empty", "a zstd frame");
+    for (;; isFirst = false) {
+      const start = reader.offset;
+      const head = await reader.peek(4);
+      if (head.length === 0) return null;
+      if (head.length < 4) {
+        throw wrong(label, start, isFirst ? "not zstd data" : "truncated or trailing data", "a frame");
+      }
+      const magic = readUint32(head, 0);
+      if (isSkippable(magic)) {
+        await skipFrame(reader, label);
+        continue;
+      }
+      if (magic !== MAGIC) {
+        if (magic >= 0xfd2fb522 && magic <= 0xfd2fb527) {
+          throw wrong(label, start, "zstd data in a format older than version 0.8", undefined, "compress it again");
+        }
+        throw wrong(
+          label,
+          start,
+          isFirst ? "not zstd data" : "data after the last zstd frame",
+          "a zstd frame or the end",
+        );
+      }
+      isFirst = false;
+      await reader.skip(4);
+      const header = await readFrameHeader(reader, label, chosen);
+      if (!header.checksum) options.onUncheckedFrame?.();
+      const hash = chosen.checks || !header.checksum ? null : (hashes ??= await xxhash()).create64();
+      const decoder = chosen.create();
       // The header by itself decodes to nothing.
-      if (pending) frame.push(pending, false);
-      pending = null;
-      chunks = frame.push(block, last);
-    } catch (cause) {
-      throw new FormatError("corrupt zstd block", { where: place(label, at), cause });
+      decoder.push(normalisedHeader(header.neededBytes, header.checksum && hash === null), false);
+      decoder.pull(new Uint8Array(1));
+      return { header, decoder, hash, total: 0, block: null, last: false };
     }
-    await reader.skip(length);
-    for (const chunk of chunks) {
-      hash?.update(chunk);
-      total += chunk.length;
-    }
-    if (header.contentBytes !== null && total > header.contentBytes) {
-      throw wrong(label, at, `a zstd frame holds more than ${header.contentBytes} bytes`, "the declared content size");
-    }
-    yield* chunks;
   }
-  if (header.contentBytes !== null && total !== header.contentBytes) {
-    throw wrong(label, reader.offset, `a zstd frame holds ${total} bytes`, `${header.contentBytes} as declared`);
-  }
-  if (header.checksum) {
-    const at = reader.offset;
-    const trailer = await reader.read(4);
-    if (trailer.length < 4) throw truncated(label, at + trailer.length);
-    if (!isChecksum(trailer, frame, hash)) {
-      throw wrong(label, at, "zstd checksum mismatch: the data is damaged", "the frame's XXH64");
+
+  /** At least one byte of a frame; 0 where it is read and right. */
+  async function decode(frame: Frame, target: Uint8Array): Promise<number> {
+    while (frame.block !== null || !frame.last) {
+      const block = frame.block ??= await openBlock(reader, label, frame);
+      let count: number;
+      try {
+        count = frame.decoder.pull(target);
+      } catch (cause) {
+        throw corrupt(label, block.at, cause);
+      }
+      if (count < target.length) {
+        await reader.skip(block.length);
+        frame.block = null;
+      }
+      if (count === 0) continue;
+      countBytes(label, frame, target.subarray(0, count), block.at);
+      return count;
     }
+    await checkFrame(reader, label, frame);
+    return 0;
+  }
+
+  async function next(target: Uint8Array): Promise<number> {
+    while ((frame ??= await openFrame()) !== null) {
+      const count = await decode(frame, target);
+      if (count > 0) return count;
+      frame.decoder.close();
+      frame = null;
+    }
+    return 0;
+  }
+
+  return {
+    async fill(target) {
+      if (failure) throw failure.error;
+      let filled = 0;
+      try {
+        while (filled < target.length) {
+          const count = await next(target.subarray(filled));
+          if (count === 0) break;
+          filled += count;
+        }
+      } catch (error) {
+        if (filled === 0) throw error;
+        failure = { error };
+      }
+      return filled;
+    },
+    close() {
+      frame?.decoder.close();
+      frame = null;
+    },
+  };
+}
+
+/** Reads a block's header and hands the block to the decoder. It is consumed when everything in it has come out. */
+async function openBlock(reader: ByteReader, label: string, frame: Frame): Promise<{ at: number; length: number }> {
+  const { header, decoder } = frame;
+  const maxBlock = Math.min(MAX_BLOCK_BYTES, Math.max(header.windowBytes, header.contentBytes ?? 0));
+  const at = reader.offset;
+  const peeked = await reader.peek(3);
+  if (peeked.length < 3) throw truncated(label, at + peeked.length);
+  const word = peeked[0] | (peeked[1] << 8) | (peeked[2] << 16);
+  const type = (word >> 1) & 3;
+  const size = word >> 3;
+  if (type === 3) throw wrong(label, at, "reserved zstd block type", "a raw, RLE or compressed block");
+  if (size > maxBlock) throw wrong(label, at, `zstd block of ${size} bytes`, `at most ${maxBlock}`);
+  const length = 3 + (type === 1 ? 1 : size);
+  const block = await reader.peek(length);
+  if (block.length < length) throw truncated(label, at + block.length);
+  frame.last = (word & 1) === 1;
+  try {
+    decoder.push(block, frame.last);
+  } catch (cause) {
+    throw corrupt(label, at, cause);
+  }
+  return { at, length };
+}
+
+function countBytes(label: string, frame: Frame, bytes: Uint8Array, at: number): void {
+  frame.hash?.update(bytes);
+  frame.total += bytes.length;
+  const { contentBytes } = frame.header;
+  if (contentBytes !== null && frame.total > contentBytes) {
+    throw wrong(label, at, `a zstd frame holds more than ${contentBytes} bytes`, "the declared content size");
   }
 }
 
-function isChecksum(trailer: Uint8Array, frame: FrameDecoder, hash: Hash | null): boolean {
+/** Holds a frame that was read to its end against what it declares. */
+async function checkFrame(reader: ByteReader, label: string, { header, decoder, hash, total }: Frame): Promise<void> {
+  if (header.contentBytes !== null && total !== header.contentBytes) {
+    throw wrong(label, reader.offset, `a zstd frame holds ${total} bytes`, `${header.contentBytes} as declared`);
+  }
+  if (!header.checksum) return;
+  const at = reader.offset;
+  const trailer = await reader.read(4);
+  if (trailer.length < 4) throw truncated(label, at + trailer.length);
+  if (!isChecksum(trailer, decoder, hash)) {
+    throw wrong(label, at, "zstd checksum mismatch: the data is damaged", "the frame's XXH64");
+  }
+}
+
+function isChecksum(trailer: Uint8Array, decoder: FrameDecoder, hash: Hash | null): boolean {
   if (hash) return readUint32(trailer, 0) === Number(hash.digest() & 0xffffffffn);
   try {
-    frame.push(trailer, true);
+    decoder.push(trailer, true);
+    decoder.pull(new Uint8Array(1));
     return true;
   } catch {
     return false;
@@ -222,6 +296,10 @@ function place(label: string, offset: number): string {
 
 function wrong(label: string, offset: number, what: string, expected?: string, hint?: string): FormatError {
   return new FormatError(what, { where: place(label, offset), expected, hint });
+}
+
+function corrupt(label: string, offset: number, cause: unknown): FormatError {
+  return new FormatError("corrupt zstd block", { where: place(label, offset), cause });
 }
 
 function truncated(label: string, offset: number): FormatError {

@@ -16,12 +16,12 @@ import { UserError } from "../errors.ts";
 /** Which decoder to use; `auto` is the native one where it works, else fzstd. */
 export type ZstdDecoder = "auto" | "native" | "fzstd";
 
-/**
- * Decodes one frame. `push` returns what the input so far decodes to, good until the next `push`, and throws on data it can
- * tell to be wrong.
- */
+/** Decodes one frame. Both functions throw on data that they can tell to be wrong. */
 export interface FrameDecoder {
-  push(input: Uint8Array, last: boolean): Uint8Array[];
+  /** Hands over what comes next of the frame: whole blocks. It stays as it is until `pull` has given everything. */
+  push(input: Uint8Array, last: boolean): void;
+  /** Fills `target`, which is not empty, with what the input decodes to; less than it has room for is the end of that. */
+  pull(target: Uint8Array): number;
   close(): void;
 }
 
@@ -41,9 +41,6 @@ const NATIVE_MAX_WINDOW_BYTES = 128 * 1024 * 1024;
 
 /** fzstd 0.1.1 reads at most 25 bits of a match offset: from 2^26 on, its output is silently wrong. */
 const FZSTD_MAX_WINDOW_BYTES = 2 ** 26 - 4;
-
-/** A little more than a block, so that what a block decodes to goes into one array. */
-const OUTPUT_BYTES = 128 * 1024 + 1024;
 
 interface NativeHandle {
   writeSync(
@@ -65,17 +62,28 @@ interface NativeStream {
 }
 
 function createFzstdDecoder(): FrameDecoder {
-  let output: Uint8Array[] = [];
+  let chunks: Uint8Array[] = [];
   const stream = new Decompress((chunk) => {
-    if (chunk.length > 0) output.push(chunk);
+    if (chunk.length > 0) chunks.push(chunk);
   });
   return {
     push(input, last) {
-      output = [];
       stream.push(input.slice(), last); // it keeps what it has too little of
-      return output;
     },
-    close() {},
+    pull(target) {
+      let filled = 0;
+      while (chunks.length > 0 && filled < target.length) {
+        const part = chunks[0].subarray(0, target.length - filled);
+        target.set(part, filled);
+        filled += part.length;
+        if (part.length === chunks[0].length) chunks.shift();
+        else chunks[0] = chunks[0].subarray(part.length);
+      }
+      return filled;
+    },
+    close() {
+      chunks = [];
+    },
   };
 }
 
@@ -92,26 +100,23 @@ function nativeFactory(module: object): FrameDecoderFactory | null {
     }
     const native = handle as NativeHandle;
     stream.on("error", () => {});
-    const first = new Uint8Array(OUTPUT_BYTES);
+    let input: Uint8Array = new Uint8Array(0);
+    let used = 0;
     return {
-      push(input) {
-        const chunks: Uint8Array[] = [];
-        let output = first;
-        let inputOffset = 0;
-        for (;;) {
-          const inputLength = input.length - inputOffset;
-          native.writeSync(0, input, inputOffset, inputLength, output, 0, output.length);
+      push(bytes) {
+        input = bytes;
+        used = 0;
+      },
+      pull(target) {
+        for (let filled = 0;;) {
+          const left = input.length - used;
+          native.writeSync(0, input, used, left, target, filled, target.length - filled);
           const [roomLeft, inputLeft] = state;
-          const produced = output.length - roomLeft;
-          inputOffset += inputLength - inputLeft;
-          if (produced > 0) chunks.push(output.subarray(0, produced));
-          if (roomLeft === 0) {
-            output = new Uint8Array(OUTPUT_BYTES);
-          } else if (inputLeft === 0) {
-            return chunks;
-          } else if (produced === 0 && inputLeft === inputLength) {
-            throw new Error("data after the end of the frame");
-          }
+          const before = filled;
+          filled = target.length - roomLeft;
+          used = input.length - inputLeft;
+          if (roomLeft === 0 || inputLeft === 0) return filled;
+          if (filled === before && inputLeft === left) throw new Error("data after the end of the frame");
         }
       },
       close: () => stream.close(),
@@ -130,13 +135,14 @@ function probe(factory: FrameDecoderFactory): boolean {
   /** What a frame decodes to, the last bytes pushed by themselves; null where that throws. */
   const run = (frame: number[], last: number[]): string | null => {
     let decoder: FrameDecoder | null = null;
+    const text = new Uint8Array(8);
     try {
       decoder = factory();
-      const text = String.fromCharCode(
-        ...decoder.push(new Uint8Array([...header, ...frame]), true).flatMap((c) => [...c]),
-      );
+      decoder.push(new Uint8Array([...header, ...frame]), true);
+      const length = decoder.pull(text);
       decoder.push(new Uint8Array(last), true);
-      return text;
+      decoder.pull(text.subarray(length));
+      return String.fromCharCode(...text.subarray(0, length));
     } catch {
       return null;
     } finally {

@@ -1,7 +1,7 @@
 /** Puts a byte-level BPE tokenizer together from its vocabulary. */
 
 import { createDecoder, type Decoder } from "./decoder.ts";
-import { createEncoder } from "./encoder.ts";
+import { type Encoder, encoderSeed, growEncoder } from "./encoder.ts";
 import { DEFAULT_PATTERN } from "./patterns.ts";
 import { saveByteLevel } from "./save.ts";
 import { createSpecialEncoder } from "./special_tokens.ts";
@@ -36,11 +36,10 @@ export async function createByteLevelTokenizer(
 
 /** A tokenizer over a known vocabulary. What not every user of it needs is made when it is first asked for. */
 export function tokenizerOf({ vocabulary, size, byteToId, fingerprint }: KnownVocabulary, name: string): Tokenizer {
-  const { encode, encodeInto, textRoom, seed } = createEncoder({
-    byteToId,
-    merges: vocabulary.merges,
-    pattern: vocabulary.pattern ?? DEFAULT_PATTERN,
-  });
+  const seed = encoderSeed({ byteToId, merges: vocabulary.merges, pattern: vocabulary.pattern ?? DEFAULT_PATTERN });
+  let encoder: Encoder | null = null;
+  const theEncoder = () => encoder ??= growEncoder(seed);
+  const encode = (utf8: Uint8Array) => theEncoder().encode(utf8);
   let decoder: Decoder | null = null;
   const theDecoder = () => decoder ??= createDecoder(vocabulary);
   let encodeSpecial: ((utf8: Uint8Array) => Uint32Array) | null = null;
@@ -52,8 +51,8 @@ export function tokenizerOf({ vocabulary, size, byteToId, fingerprint }: KnownVo
     seed,
     encode: (utf8, { parseSpecial = false } = {}) =>
       parseSpecial ? (encodeSpecial ??= createSpecialEncoder(vocabulary, encode, name))(utf8) : encode(utf8),
-    encodeInto,
-    textRoom,
+    encodeInto: (utf8, ids, at) => theEncoder().encodeInto(utf8, ids, at),
+    textRoom: (bytes) => theEncoder().textRoom(bytes),
     decode: (ids, options) => theDecoder().decode(ids, options),
     byteLength: (id) => theDecoder().byteLength(id),
     save: (directory, options) => saveByteLevel(vocabulary, directory, options),

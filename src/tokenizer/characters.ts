@@ -11,6 +11,9 @@ export const LETTER = 1;
 export const NUMBER = 2;
 export const WHITE_SPACE = 3;
 
+/** The classes of all code points as runs; tasks/unicode_classes.ts has the format. */
+export const CLASS_RUNS: Readonly<Uint8Array<ArrayBuffer>> = runs;
+
 let table: Uint8Array<ArrayBuffer> | null = null;
 
 /** Class of every code point, two bits each, four to a byte from the lowest bits up. */

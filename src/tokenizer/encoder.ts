@@ -11,22 +11,22 @@ import { CodekilnError } from "../errors.ts";
 import type { MemoryRoom } from "../wasm.ts";
 import type { EncoderTables, EngineName } from "./engine.ts";
 import { createScriptEngine } from "./script_engine.ts";
-import { createEngineImage, createWasmEngine, type EngineImage } from "./wasm_engine.ts";
+import { createWasmEngine, encoderProgram } from "./wasm_engine.ts";
 
 /** Bytes of text in a window. */
 const WINDOW = 1 << 17;
 /** A window that has become larger is given back after the text that needed it. */
 const KEPT_WINDOW = 1 << 20;
 
-/** What encoders in other threads are made from; can be sent to them. `image` is null where WebAssembly is not to be used. */
+/** What encoders grow from, in other threads as well: it can be sent to them. */
 export interface EncoderSeed {
   readonly tables: EncoderTables;
-  readonly image: EngineImage | null;
+  /** Null where WebAssembly is not to be used. */
+  readonly module: WebAssembly.Module | null;
 }
 
 export interface Encoder {
   readonly engine: EngineName;
-  readonly seed: EncoderSeed;
   /** Ids of a text. */
   encode(utf8: Uint8Array): Uint32Array<ArrayBuffer>;
   /** Hands the ids of a text to `use` in portions, in order. A portion is good only during the call. */
@@ -39,13 +39,17 @@ export interface Encoder {
 
 /** @param choice `TypeScript` takes that engine in any case. */
 export function createEncoder(tables: EncoderTables, choice: "best" | "TypeScript" = "best"): Encoder {
-  return growEncoder({ tables, image: choice === "best" ? createEngineImage(tables) : null });
+  return growEncoder(choice === "best" ? encoderSeed(tables) : { tables, module: null });
 }
 
-/** An encoder from another one's seed. */
-export function growEncoder(seed: EncoderSeed): Encoder {
-  const { tables, image } = seed;
-  const engine = (image && createWasmEngine(image)) ?? createScriptEngine(tables);
+/** A seed of encoders with the best engine that there is. */
+export function encoderSeed(tables: EncoderTables): EncoderSeed {
+  return { tables, module: encoderProgram() };
+}
+
+/** An encoder from a seed. */
+export function growEncoder({ tables, module }: EncoderSeed): Encoder {
+  const engine = (module && createWasmEngine(module, tables)) ?? createScriptEngine(tables);
   let window = engine.window(WINDOW);
   let scratch = new Uint32Array(0);
 
@@ -116,7 +120,6 @@ export function growEncoder(seed: EncoderSeed): Encoder {
 
   return {
     engine: engine.name,
-    seed,
     encode(utf8) {
       let count = 0;
       encodeEach(utf8, (part) => {

@@ -43,7 +43,7 @@ for (const decoder of DECODERS) {
         }
       };
       let read = "";
-      for await (const chunk of readZstd(createByteReader(source()), { label: "x", decoder })) {
+      for await (const chunk of createByteReader(readZstd(createByteReader(source()), { label: "x", decoder }))) {
         read += String.fromCharCode(...chunk);
       }
       strictEqual(read, text.slice(0, 2) + text.slice(0, 8) + text.slice(0, 12), `chunks of ${size}`);
@@ -122,7 +122,9 @@ for (const decoder of DECODERS) {
           const packed = compress(original, times % 2 === 0, 1 + times % 19);
           for (let at = 0; at < packed.length; at += 97) yield packed.subarray(at, at + 97);
         })();
-        for await (const chunk of readZstd(createByteReader(source), { label: "x", decoder })) chunks.push(chunk);
+        for await (const chunk of createByteReader(readZstd(createByteReader(source), { label: "x", decoder }))) {
+          chunks.push(chunk);
+        }
         strictEqual(new TextDecoder().decode(bytes(...chunks)), original);
       }),
       { numRuns: 40, seed: 7 },
@@ -143,7 +145,7 @@ for (const decoder of DECODERS) {
     let unchecked = 0;
     const before = Deno.memoryUsage().rss;
     const options = { label: "x", decoder, onUncheckedFrame: () => unchecked++ };
-    for await (const chunk of readZstd(createByteReader(source), options)) {
+    for await (const chunk of createByteReader(readZstd(createByteReader(source), options))) {
       size += chunk.length;
       largest = Math.max(largest, chunk.length);
     }

@@ -16,8 +16,12 @@ export interface Written {
 }
 
 export interface Keeper {
-  /** Begins a checkpoint, if it is time and none is under way. @throws what the last one failed with */
-  offer(written: Written): void;
+  /**
+   * Begins a checkpoint, if it is time and none is under way.
+   * @param now Whether it is time in any case.
+   * @throws what the last one failed with
+   */
+  offer(written: Written, now?: boolean): void;
   /** Writes a checkpoint now. */
   keep(written: Written): Promise<void>;
   /** Waits for the checkpoint under way. @throws what it failed with */
@@ -50,9 +54,9 @@ export function createKeeper(
     await journal.append(record);
   };
   return {
-    offer(written) {
+    offer(written, now = false) {
       if (failed) throw failed.error;
-      if (underWay !== null || performance.now() - ended < everyMs) return;
+      if (underWay !== null || (!now && performance.now() - ended < everyMs)) return;
       underWay = keep(written)
         .catch((error) => {
           failed = { error };

@@ -183,11 +183,15 @@ async function encodeAll(
     eosId: appendEos ? tokenizer.eosId : null,
     wide: idsDtype(tokenizer.vocabSize) !== "<u2",
   });
-  const groups = groupBlocks(corpus, run.groupBytes ?? defaultGroupBytes);
+  /** The groups; while the last ones are encoded, what is written is brought to the disk: little is left of that for the end. */
+  async function* groups(): AsyncGenerator<Group> {
+    yield* groupBlocks(corpus, run.groupBytes ?? defaultGroupBytes);
+    if (work.last) work.keeper?.offer(work.last, true);
+  }
   const limits = { groups: workers * groupsPerThread, bytes: maxBytesUnderWay };
   // A corpus of one group is not worth the start of a thread.
   const encode = ({ blocks, only }: Group) => only ? pool.encodeHere(blocks) : pool.encode(blocks);
-  for await (const group of inOrder(groups, encode, limits)) {
+  for await (const group of inOrder(groups(), encode, limits)) {
     signal?.throwIfAborted();
     write(group, work);
     pool.reuse(group.encoded.ids.buffer);

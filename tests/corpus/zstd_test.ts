@@ -123,12 +123,39 @@ for (const decoder of DECODERS) {
           for (let at = 0; at < packed.length; at += 97) yield packed.subarray(at, at + 97);
         })();
         for await (const chunk of createByteReader(readZstd(createByteReader(source), { label: "x", decoder }))) {
-          chunks.push(chunk);
+          chunks.push(chunk.slice());
         }
         strictEqual(new TextDecoder().decode(bytes(...chunks)), original);
       }),
       { numRuns: 40, seed: 7 },
     );
+  });
+
+  Deno.test(`zstd (${decoder}): what is filled at a time may be of any size; damage comes behind what was right`, async () => {
+    const original = text.repeat(300); // several blocks
+    const half = compress(original, true, 1);
+    const whole = bytes(half, compress(text));
+    const damaged = bytes(half, compress(text).with(-1, 0x55));
+    for (const size of [1009, 131_071, 131_072, 131_073, 2_000_000]) {
+      for (const file of [whole, damaged]) {
+        const source = readZstd(createByteReader(ReadableStream.from([file])), { label: "x", decoder });
+        const target = new Uint8Array(size);
+        let read = "";
+        let error: unknown = null;
+        try {
+          for (let count = -1; count !== 0;) {
+            count = await source.fill(target);
+            read += new TextDecoder().decode(target.subarray(0, count));
+          }
+        } catch (caught) {
+          error = caught;
+        } finally {
+          source.close();
+        }
+        strictEqual(read, original + text, `${size} at a time`);
+        strictEqual(error instanceof FormatError, file === damaged);
+      }
+    }
   });
 
   Deno.test(`zstd (${decoder}): a large frame streams in pieces`, async () => {

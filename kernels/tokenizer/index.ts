@@ -11,7 +11,6 @@ import { mergeLong } from "./merge_long";
 import { pieceEnd } from "./split";
 import { pieceStarts } from "./blocks";
 
-export { setMerges } from "./merge";
 export { makeClasses, makeMerges } from "./tables";
 
 let idsAt: usize = OUTPUT;

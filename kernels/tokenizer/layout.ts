@@ -36,6 +36,11 @@ export const TEXT_PADDING = 128;
 export const LOOKAHEAD = 8;
 /** Key of a pair that is not a merge: larger than every other. */
 export const NO_MERGE_KEY = 0x7fffff00;
+/** Ids and ranks are below; a slot of the merge table holds two ids and a rank. */
+export const MAX_ID = 2097151;
+export const MAX_MERGES = 4194304;
+/** Of the merge table. */
+export const SLOT_BYTES = 8;
 /** What `encode` returns where there is no memory for a long piece. */
 export const OUT_OF_MEMORY = -1;
 

@@ -3,17 +3,32 @@
  * one id. Ids stay where their first byte is; a bit mask tells which are left, and their neighbours. The key of a pair is
  * `rank << 8 | place`, so the least key is the pair to merge.
  */
-import { BYTE_IDS, BYTE_PAIRS, FILTER, NO_MERGE_KEY, SCAN_IDS, SCAN_KEYS } from "./layout";
+import { BYTE_IDS, BYTE_PAIRS, FILTER, MAX_MERGES, NO_MERGE_KEY, SCAN_IDS, SCAN_KEYS } from "./layout";
 
 let table: usize = 0;
 let tableMask: u32 = 0;
 let results: usize = 0;
+let base: i32 = -1;
 
-/** Tells where the vocabulary's merges are: slots of (left, right, rank, result), their number less one, results by rank. */
-export function setMerges(slots: usize, mask: u32, resultsOfRanks: usize): void {
+/**
+ * Tells where the vocabulary's merges are.
+ * @param slots The table, of which each slot is a `slotOf`, or -1 where it is empty.
+ * @param mask Number of slots less one.
+ * @param resultsOfRanks What each merge makes, by rank.
+ * @param resultBase Where merge after merge makes the next id: the first of them; else -1.
+ */
+export function setMerges(slots: usize, mask: u32, resultsOfRanks: usize, resultBase: i32): void {
   table = slots;
   tableMask = mask;
   results = resultsOfRanks;
+  base = resultBase;
+}
+
+/** A merge in 64 bits: two ids below MAX_ID and a rank below MAX_MERGES. The smaller the table, the less it is out of the processor's cache. */
+// @ts-ignore: decorator
+@inline
+export function slotOf(left: u32, right: u32, rank: u32): u64 {
+  return (<u64>left << 43) | (<u64>right << 22) | rank;
 }
 
 /** A well-mixed hash of two ids. */
@@ -30,12 +45,11 @@ export function hashPair(left: u32, right: u32): u32 {
 export function mergeKey(left: u32, right: u32): u32 {
   const hash = hashPair(left, right);
   if (((<u32>load<u8>(<usize>FILTER + (hash >>> 16)) >>> ((hash >>> 13) & 7)) & 1) == 0) return NO_MERGE_KEY;
-  const pair = <u64>left | (<u64>right << 32);
+  const pair = slotOf(left, right, 0) >>> 22;
   let slot = hash & tableMask;
   while (true) {
-    const at = table + (<usize>slot << 4);
-    const found = load<u64>(at);
-    if (found == pair) return load<u32>(at, 8) << 8;
+    const found = load<u64>(table + (<usize>slot << 3));
+    if (found >>> 22 == pair) return (<u32>found & (MAX_MERGES - 1)) << 8;
     if (found == <u64>-1) return NO_MERGE_KEY;
     slot = (slot + 1) & tableMask;
   }
@@ -45,7 +59,7 @@ export function mergeKey(left: u32, right: u32): u32 {
 // @ts-ignore: decorator
 @inline
 export function resultOf(rank: u32): u32 {
-  return load<u32>(results + (<usize>rank << 2));
+  return base >= 0 ? base + rank : load<u32>(results + (<usize>rank << 2));
 }
 
 /** The least of the keys, of which there are `vectors` times four. */

@@ -1,8 +1,8 @@
 /**
  * Makes an encoder's tables in their places (layout.ts). The memory holds zeros before.
  */
-import { BYTE_IDS, BYTE_PAIRS, CLASSES, FILTER } from "./layout";
-import { hashPair, mergeKey, setMerges } from "./merge";
+import { BYTE_IDS, BYTE_PAIRS, CLASSES, FILTER, MAX_ID, SLOT_BYTES } from "./layout";
+import { hashPair, mergeKey, setMerges, slotOf } from "./merge";
 
 const CODE_POINTS: u32 = 0x110000;
 
@@ -36,33 +36,38 @@ export function makeClasses(runs: usize): void {
 
 /**
  * Makes the table of the merges, the merges' results, the filter and the keys of pairs of bytes, whose ids are in their place.
- * @param merges Triples (left, right, result) in order of rank, no pair twice.
- * @param slots Where the table comes: slots of (left, right, rank, result), open addressing with linear probing.
+ * @param merges Triples (left, right, result) in order of rank, no pair twice; fewer than MAX_MERGES.
+ * @param slots Where the table comes: open addressing with linear probing (merge.ts has what is in a slot).
  * @param mask Number of slots less one; a power of two less one, and more than there are merges.
  * @param results Where the result of each rank comes.
+ * @returns false where an id is not below MAX_ID.
  */
-export function makeMerges(merges: usize, count: u32, slots: usize, mask: u32, results: usize): void {
-  memory.fill(slots, 0xff, (<usize>mask + 1) << 4);
+export function makeMerges(merges: usize, count: u32, slots: usize, mask: u32, results: usize): bool {
+  const first = count > 0 ? load<u32>(merges, 8) : 0;
+  let most: u32 = 0;
+  for (let byte: usize = 0; byte < 256; byte++) most = max(most, load<u32>(<usize>BYTE_IDS + (byte << 2)));
+  let inSequence = true;
+  memory.fill(slots, 0xff, (<usize>mask + 1) * SLOT_BYTES);
   for (let rank: u32 = 0; rank < count; rank++, merges += 12) {
     const left = load<u32>(merges);
     const right = load<u32>(merges, 4);
     const result = load<u32>(merges, 8);
+    most = max(most, max(max(left, right), result));
+    inSequence = inSequence && result == first + rank;
     const hash = hashPair(left, right);
     const bits = <usize>FILTER + (hash >>> 16);
     store<u8>(bits, load<u8>(bits) | (<u8>1 << <u8>((hash >>> 13) & 7)));
     let slot = hash & mask;
-    while (load<i32>(slots + (<usize>slot << 4)) != -1) slot = (slot + 1) & mask;
-    const at = slots + (<usize>slot << 4);
-    store<u32>(at, left);
-    store<u32>(at, right, 4);
-    store<u32>(at, rank, 8);
-    store<u32>(at, result, 12);
+    while (load<u64>(slots + <usize>slot * SLOT_BYTES) != <u64>-1) slot = (slot + 1) & mask;
+    store<u64>(slots + <usize>slot * SLOT_BYTES, slotOf(left, right, rank));
     store<u32>(results + (<usize>rank << 2), result);
   }
-  setMerges(slots, mask, results);
+  if (most >= <u32>MAX_ID) return false;
+  setMerges(slots, mask, results, inSequence ? first : -1);
   for (let pair: u32 = 0; pair < 65536; pair++) {
     const left = load<u32>(<usize>BYTE_IDS + (<usize>(pair >>> 8) << 2));
     const right = load<u32>(<usize>BYTE_IDS + (<usize>(pair & 255) << 2));
     store<u32>(<usize>BYTE_PAIRS + (<usize>pair << 2), mergeKey(left, right));
   }
+  return true;
 }

@@ -9,9 +9,9 @@ import {
   ARENA,
   BYTE_IDS,
   CACHE,
-  FILTER,
-  NO_MERGE_KEY,
+  MAX_MERGES,
   OUT_OF_MEMORY,
+  SLOT_BYTES,
   TEXT_PADDING,
   VOCABULARY,
 } from "../../kernels/tokenizer/layout.ts";
@@ -25,10 +25,6 @@ const PAGE = 65536;
 const MAX_BYTES = 2 ** 32 - 2 * PAGE;
 /** A memory that is larger by so much than it has to be is given back. */
 const MAX_EXCESS = 16 * 1024 * 1024;
-/** Ranks above do not fit into a key. */
-const MAX_MERGES = NO_MERGE_KEY >>> 8;
-/** Of a slot of the merge table. */
-const SLOT_BYTES = 16;
 
 /** The engine's module, or null where it cannot run. It can be sent to other threads, which then need not compile it. */
 export const encoderProgram = lazyModule(encoderModule);
@@ -36,15 +32,14 @@ export const encoderProgram = lazyModule(encoderModule);
 /** What the module exports. */
 interface Exports {
   makeClasses(runs: number): void;
-  makeMerges(merges: number, count: number, slots: number, mask: number, results: number): void;
-  setMerges(slots: number, mask: number, results: number): void;
+  makeMerges(merges: number, count: number, slots: number, mask: number, results: number): number;
   encode(pattern: number, start: number, end: number, last: number, scratch: number): number;
   outputStart(): number;
   outputCount(): number;
   narrowOutput(): void;
 }
 
-/** An engine for these tables, or null where there is no memory for it or the vocabulary is too large. */
+/** An engine for these tables, or null where there is no memory for it or the vocabulary's numbers are too large. */
 export function createWasmEngine(
   module: WebAssembly.Module,
   { byteToId, merges, pattern: name }: EncoderTables,
@@ -63,17 +58,18 @@ export function createWasmEngine(
   let windowStart: number;
   let windowBytes: number;
 
-  /** @param tables Memory of an earlier instance, whose tables are taken over. */
-  function instantiate(pages: number, tables: Uint8Array | null): void {
-    memory = new WebAssembly.Memory({ initial: pages });
+  /** Takes a new memory, as small as may be. @throws {RangeError} where there is none. */
+  function begin(): void {
+    const tablesEnd = roomStart + Math.max(CLASS_RUNS.length, merges.byteLength);
+    memory = new WebAssembly.Memory({ initial: Math.ceil(tablesEnd / PAGE) });
     exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
     bytes = new Uint8Array(memory.buffer);
-    if (tables) {
-      bytes.set(tables.subarray(BYTE_IDS, CACHE), BYTE_IDS);
-      bytes.set(tables.subarray(FILTER, roomStart), FILTER);
-      exports.setMerges(VOCABULARY, slots - 1, resultsStart);
-    } else {
-      makeTables();
+    bytes.set(CLASS_RUNS, roomStart);
+    exports.makeClasses(roomStart);
+    new Uint32Array(bytes.buffer, BYTE_IDS, 256).set(byteToId);
+    new Uint32Array(bytes.buffer, roomStart, merges.length).set(merges);
+    if (!exports.makeMerges(roomStart, mergeCount, VOCABULARY, slots - 1, resultsStart)) {
+      throw new RangeError("the ids are too large");
     }
     // The cache is read before it is written to: pages that are first read are shared zeros, and each would be replaced at a time, with a
     // signal to the other processors.
@@ -81,17 +77,6 @@ export function createWasmEngine(
     windowStart = roomStart;
     windowBytes = 0;
   }
-
-  function makeTables(): void {
-    new Uint32Array(bytes.buffer, BYTE_IDS, 256).set(byteToId);
-    bytes.set(CLASS_RUNS, roomStart);
-    exports.makeClasses(roomStart);
-    new Uint32Array(bytes.buffer, roomStart, merges.length).set(merges);
-    exports.makeMerges(roomStart, mergeCount, VOCABULARY, slots - 1, resultsStart);
-  }
-
-  const smallest = (tables: Uint8Array | null) =>
-    instantiate(Math.ceil((roomStart + Math.max(PAGE, CLASS_RUNS.length, merges.byteLength)) / PAGE), tables);
 
   /** Makes a window of at least so many bytes from an address on. */
   function openWindow(start: number, size: number): void {
@@ -104,9 +89,10 @@ export function createWasmEngine(
   }
 
   try {
-    smallest(null);
-  } catch {
-    return null; // no memory to be had
+    begin();
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
   }
   return {
     name: "WebAssembly",
@@ -118,7 +104,7 @@ export function createWasmEngine(
     room(size, windowSize) {
       const end = Math.ceil((roomStart + size + TEXT_PADDING) / 16) * 16;
       try {
-        if (memory.buffer.byteLength - end > MAX_EXCESS) smallest(bytes);
+        if (memory.buffer.byteLength - end > MAX_EXCESS) begin();
         openWindow(end, windowSize);
       } catch (error) {
         if (error instanceof RangeError) return null;
@@ -137,6 +123,6 @@ export function createWasmEngine(
       exports.narrowOutput();
       return new Uint16Array(memory.buffer, exports.outputStart() >>> 0, exports.outputCount());
     },
-    shrink: () => smallest(bytes),
+    shrink: begin,
   };
 }

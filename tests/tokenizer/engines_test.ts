@@ -189,6 +189,24 @@ for (const engine of ["wasm", "script"] as const) {
   });
 }
 
+Deno.test("ids in any order go up to what WebAssembly holds; larger ones are encoded in TypeScript", () => {
+  const { byteToId, merges, pattern } = gpt2.tables;
+  const text = utf8.encode("Hello world, größer 東京");
+  const expected = gpt2.wasm.encode(text);
+  for (
+    const [most, engine] of [[2_097_150, "WebAssembly"], [2_097_151, "TypeScript"], [
+      2 ** 31 - 1,
+      "TypeScript",
+    ]] as const
+  ) {
+    // From the largest id down, so that merges do not make one id after the other.
+    const other = (id: number) => most - id;
+    const encoder = createEncoder({ byteToId: byteToId.map(other), merges: merges.map(other), pattern });
+    assert.equal(encoder.engine, engine);
+    assert.deepEqual(encoder.encode(text).map(other), expected);
+  }
+});
+
 Deno.test("an encoder in WebAssembly is small", () => {
   assert.ok(memoryOf(gpt2.wasm) < 8 << 20);
   assert.equal(gpt2.script.textRoom(1), null);

@@ -15,7 +15,7 @@ const cpu = [
   ...["--memoryBase", "65536"],
 ];
 /** A memory of its own that can grow; it begins with all places of kernels/tokenizer/layout.ts but the vocabulary's. */
-const tokenizer = ["--initialMemory", "64", "--memoryBase", "1024"];
+const tokenizer = ["--initialMemory", "96", "--memoryBase", "1024"];
 /** The same; src/corpus/json_memory.ts knows where its own data ends. */
 const corpus = ["--initialMemory", "1", "--memoryBase", "1024"];
 const common = ["--enable", "simd", "--importMemory", "--runtime", "stub", "--noAssert", "-O3", "--converge"];

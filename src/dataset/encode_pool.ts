@@ -20,8 +20,8 @@ export interface EncodePool extends Disposable {
   reuse(ids: ArrayBuffer): void;
 }
 
-/** Groups that a thread holds: one that it encodes, and one for the time in which this thread encodes one itself. */
-const GROUPS_A_THREAD = 2;
+/** Groups that a thread holds: one that it encodes, and some for the time in which this thread encodes one itself. */
+const GROUPS_A_THREAD = 3;
 
 /** Larger buffers of ids are not filled again. */
 const MAX_SPARE_BYTES = 16 * 1024 * 1024;

@@ -42,6 +42,8 @@ export function hashPair(left: u32, right: u32): u32 {
 }
 
 /** Key of the merge of two neighbours without its place, or NO_MERGE_KEY. */
+// @ts-ignore: decorator
+@inline
 export function mergeKey(left: u32, right: u32): u32 {
   const hash = hashPair(left, right);
   if (((<u32>load<u8>(<usize>FILTER + (hash >>> 16)) >>> ((hash >>> 13) & 7)) & 1) == 0) return NO_MERGE_KEY;

@@ -62,8 +62,10 @@ export function createJsonMemory(room: RoomSource | null = null, choice: "best" 
       const opened = open(found);
       if (found === null || opened === null) return loadPlain(bytes);
       const { memory, start } = found;
+      if (array.buffer !== memory.buffer) array = new Uint8Array(memory.buffer);
       const view = (): Uint8Array => {
-        if (array.buffer !== memory.buffer) array = new Uint8Array(memory.buffer);
+        // The array of a memory that has grown is empty; to ask the memory takes longer.
+        if (array.length === 0) array = new Uint8Array(memory.buffer);
         return array;
       };
       view().set(bytes, start);

@@ -88,6 +88,12 @@ export function createWasmEngine(
     windowBytes = end - start - TEXT_PADDING;
   }
 
+  /** The buffer as it is now. One whose memory has grown is empty; to ask the memory takes longer. */
+  function view(): ArrayBufferLike {
+    if (bytes.length === 0) bytes = new Uint8Array(memory.buffer);
+    return bytes.buffer;
+  }
+
   try {
     begin();
   } catch (error) {
@@ -98,7 +104,7 @@ export function createWasmEngine(
     name: "WebAssembly",
     window(size) {
       if (windowBytes < size) openWindow(windowStart, size);
-      if (bytes.buffer !== memory.buffer) bytes = new Uint8Array(memory.buffer);
+      view();
       return bytes.subarray(windowStart, windowStart + windowBytes);
     },
     room(size, windowSize) {
@@ -118,10 +124,10 @@ export function createWasmEngine(
       if (next === OUT_OF_MEMORY) throw new RangeError("there is no memory for a piece so long");
       return next >>> 0;
     },
-    ids: () => new Uint32Array(memory.buffer, exports.outputStart() >>> 0, exports.outputCount()),
+    ids: () => new Uint32Array(view(), exports.outputStart() >>> 0, exports.outputCount()),
     shortIds() {
       exports.narrowOutput();
-      return new Uint16Array(memory.buffer, exports.outputStart() >>> 0, exports.outputCount());
+      return new Uint16Array(view(), exports.outputStart() >>> 0, exports.outputCount());
     },
     shrink: begin,
   };

@@ -89,13 +89,21 @@ Deno.test("every kind of thread is in the table of src/main.ts, from which a bun
   const table = [...main.matchAll(/"?([\w-]+)"?: \(\) => import\("\.\/(.*)"\)/g)].map(([, kind, path]) =>
     `${kind}: src/${path}`
   );
+  const files = await Array.fromAsync(sourceFiles("src", /\.ts$/));
+  /** What a file's constant says, its own or an imported one. */
+  const valueOf = (name: string, own: string): string | undefined => {
+    const declaration = new RegExp(`^(?:export )?const ${name} = "(.*)";$`, "m");
+    return [own, ...files.map(({ text }) => text)].map((text) => declaration.exec(text)?.[1]).find(Boolean);
+  };
   const kinds: string[] = [];
-  for await (const { path, text } of sourceFiles("src", /\.ts$/)) {
-    const kind = /^const KIND = "(.*)";$/m.exec(text)?.[1];
-    if (kind !== undefined) kinds.push(`${kind}: ${path}`);
-    else assert.ok(!/\bthreadName\(/.test(text) || path === "src/thread.ts", path);
+  const started: string[] = [];
+  for (const { path, text } of files) {
+    if (path === "src/thread.ts") continue;
+    for (const [, name] of text.matchAll(/\bisThreadFor\((\w+)\)/g)) kinds.push(`${valueOf(name, text)}: ${path}`);
+    for (const [, name] of text.matchAll(/\bthreadName\((.*?)\)/g)) started.push(`${valueOf(name, text)}`);
   }
   assert.deepEqual(table.toSorted(), kinds.toSorted());
+  assert.deepEqual(started.toSorted(), kinds.map((kind) => kind.split(":")[0]).toSorted());
   assert.ok(kinds.length > 3);
 });
 

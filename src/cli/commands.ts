@@ -39,10 +39,14 @@ export const dataCommand = defineCommand({
     },
     { what: "what is in a token file", command: "data --inspect data/corpus" },
   ],
-  run: async ({ values, given }, context) =>
-    values.inspect === null
-      ? await (await import("./data.ts")).writeData(values, context)
-      : await (await import("./inspect.ts")).inspectData(values.inspect, { values, given }, context),
+  run: async ({ values, given }, context) => {
+    if (values.inspect !== null) {
+      return await (await import("./inspect.ts")).inspectData(values.inspect, { values, given }, context);
+    }
+    const { startThreadAhead } = await import("../dataset/thread_handle.ts");
+    using ahead = await startThreadAhead(values.input, values.workers ?? undefined);
+    await (await import("./data.ts")).writeData(values, context, ahead);
+  },
 });
 
 export const tokenizerTrainCommand = defineCommand({

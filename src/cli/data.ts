@@ -5,7 +5,7 @@ import { parseHashSplit } from "../dataset/hash_split.ts";
 import { journalPath } from "../dataset/journal.ts";
 import { tokenFilePaths } from "../dataset/meta.ts";
 import { tokenizeCorpus } from "../dataset/tokenize_corpus.ts";
-import { startThreadAhead } from "../dataset/thread_handle.ts";
+import type { EncodeThread } from "../dataset/thread_handle.ts";
 import type { WrittenFile } from "../dataset/token_files.ts";
 import { UserError } from "../errors.ts";
 import { reason } from "../files.ts";
@@ -16,13 +16,17 @@ import { corpusCounts, corpusSummary } from "./corpus_summary.ts";
 import { type DataOptions, readingOptionsOf } from "./data_options.ts";
 import { formatCount, formatDuration, startProgress, stderrProgressOutput } from "./progress.ts";
 
-export async function writeData(options: DataOptions, context: CommandContext): Promise<void> {
+/** @param ahead A thread that was started for these inputs and workers. */
+export async function writeData(
+  options: DataOptions,
+  context: CommandContext,
+  ahead: EncodeThread | null,
+): Promise<void> {
   const { output_prefix: prefix, tokenizer: tokenizerName, split_by_hash: split } = options;
   if (prefix === null || tokenizerName === null) throw new Error("the parser let a required option pass");
   const started = performance.now();
   const reading = readingOptionsOf(options);
   const workers = options.workers ?? undefined;
-  using ahead = await startThreadAhead(reading.input, workers);
   const tokenizer = await loadTokenizer(tokenizerName);
   await Deno.mkdir(dirname(prefix), { recursive: true }).catch((cause) => {
     throw new UserError(`cannot make the folder: ${reason(cause)}`, { where: `--output_prefix ${prefix}`, cause });

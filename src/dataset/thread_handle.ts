@@ -1,9 +1,13 @@
-/** A thread that encodes, as the one that has started it sees it. */
+/**
+ * A thread that encodes, as the one that has started it sees it. This module imports next to nothing, so that a thread can be started
+ * before everything else is loaded.
+ */
 import type { Block } from "../corpus/block.ts";
 import { CodekilnError } from "../errors.ts";
+import { threadModule, threadName } from "../thread.ts";
 import type { EncodedBlocks } from "./encode_block.ts";
-import { type Answer, errorOf, type Request, type Start, startEncodeThread, unpackEncoded } from "./encode_thread.ts";
-import { inputStats } from "./run_state.ts";
+import { type Answer, ENCODE_THREAD, errorOf, type Request, type Start, unpackEncoded } from "./encode_messages.ts";
+import { inputStats } from "./input_stats.ts";
 
 /** Blocks encoded, and the buffers that they came in. */
 export interface Encoded {
@@ -27,7 +31,8 @@ export interface EncodeThread extends Disposable {
 
 /** Starts a thread. It takes a while until it works. */
 export function startThread(): EncodeThread {
-  const worker = startEncodeThread();
+  const module = threadModule(import.meta.resolve("./encode_thread.ts"), import.meta.url);
+  const worker = new Worker(module, { type: "module", name: threadName(ENCODE_THREAD) });
   const waiting: PromiseWithResolvers<Encoded>[] = [];
   const done = new Int32Array(new SharedArrayBuffer(4));
   let sent = 0;
@@ -72,7 +77,7 @@ export function startThread(): EncodeThread {
 const LARGE_FILE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Starts a thread if one of the inputs is known to be large, so that it starts while the tokenizer is loaded.
+ * Starts a thread if one of the inputs is known to be large, so that it starts while the rest of the program is loaded.
  * @param workers Threads that are to encode, the calling one included; default: as many as there are processors.
  */
 export async function startThreadAhead(

@@ -16,7 +16,8 @@ import { type EncodedGroup, type Group, groupBlocks, inOrder } from "./in_order.
 import { type Checkpoint, createJournal, type Journal } from "./journal.ts";
 import { createKeeper, type Keeper, type Written } from "./keeper.ts";
 import { type NotedHashes, openNotedHashes } from "./noted_hashes.ts";
-import { type Asked, askedOf, findRun, inputStats } from "./run_state.ts";
+import { inputStats } from "./input_stats.ts";
+import { type Asked, askedOf, findRun } from "./run_state.ts";
 import { idsDtype } from "./token_writer.ts";
 import { type EncodeThread, startThreadAhead } from "./thread_handle.ts";
 import { createTokenFiles, outputPrefixes, publishAll, type TokenFiles, type WrittenFile } from "./token_files.ts";

@@ -10,7 +10,6 @@ import { readGzip } from "./gzip.ts";
 import { type BlockBuffers, readLines } from "./jsonl.ts";
 import { type ContentKind, innerName, kindOfName } from "./kinds.ts";
 import { languageOfPath } from "./languages.ts";
-import { openParquet } from "./parquet.ts";
 import type { CorpusReport } from "./report.ts";
 import { readTar } from "./tar.ts";
 import { sniffKind } from "./sniff.ts";
@@ -246,6 +245,7 @@ async function* readParquetItem(context: ReadContext, item: Item): AsyncGenerato
     return context.damage(new UserError("a parquet file is not read from a stream or out of an archive", where));
   }
   const namePasses = item.explicit || filter.document(item.name);
+  const { openParquet } = await import("./parquet.ts"); // it and its library are large, and most corpora have no tables
   const opening = openParquet(item.randomAccess, {
     label: item.label,
     column: context.jsonKey,

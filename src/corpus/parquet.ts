@@ -45,11 +45,6 @@ const decoder = new TextDecoder();
 
 type RowGroup = FileMetaData["row_groups"][number];
 
-/** Whether a file starts as a parquet file does. */
-export function isParquetMagic(bytes: Uint8Array): boolean {
-  return bytes.length >= 4 && bytes[0] === 0x50 && bytes[1] === 0x41 && bytes[2] === 0x52 && bytes[3] === 0x31;
-}
-
 /** Decompressors that give at most `length` bytes; hyparquet checks that they are no fewer. It has its own for snappy. */
 const compressors: Compressors = {
   GZIP: (input, length) => new Uint8Array(gunzipSync(input, { maxOutputLength: Math.max(1, length) })),

@@ -2,11 +2,11 @@
 import type { ByteReader } from "./bytes.ts";
 import { isGzipMagic } from "./gzip.ts";
 import type { ContentKind } from "./kinds.ts";
-import { isParquetMagic } from "./parquet.ts";
 import { isTarHeader } from "./tar.ts";
 import { isZipMagic } from "./zip.ts";
 import { isZstdMagic } from "./zstd.ts";
 
+const PARQUET_MAGIC = [0x50, 0x41, 0x52, 0x31];
 const UNSUPPORTED_MAGIC: number[][] = [
   [0xfd, 0x37, 0x7a, 0x58, 0x5a],
   [0x42, 0x5a, 0x68],
@@ -21,12 +21,13 @@ const JSON_SAMPLE_BYTES = 64 * 1024;
 /** The kind of a stream by its first bytes: magic numbers, a tar header, a first line that is a JSON object with the key. */
 export async function sniffKind(reader: ByteReader, jsonKey: string, mayBeJsonl: boolean): Promise<ContentKind> {
   const head = await reader.peek(512);
+  const startsWith = (magic: readonly number[]) => magic.every((byte, i) => head[i] === byte);
   if (isGzipMagic(head)) return "gzip";
   if (isZstdMagic(head)) return "zstd";
   if (isZipMagic(head)) return "zip";
   if (isTarHeader(head)) return "tar";
-  if (isParquetMagic(head)) return "parquet";
-  if (UNSUPPORTED_MAGIC.some((magic) => magic.every((byte, i) => head[i] === byte))) return "unsupported";
+  if (startsWith(PARQUET_MAGIC)) return "parquet";
+  if (UNSUPPORTED_MAGIC.some(startsWith)) return "unsupported";
   if (!mayBeJsonl || head[0] !== 0x7b) return "text";
   const sample = await reader.peek(JSON_SAMPLE_BYTES);
   const newline = sample.indexOf(10);

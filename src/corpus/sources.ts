@@ -2,7 +2,6 @@
  * The inputs themselves: files, folders in order, and standard input; each block is held against the place from which an earlier
  * reading is to go on.
  */
-import { setImmediate } from "node:timers";
 import { UserError } from "../errors.ts";
 import type { Block } from "./block.ts";
 import { createBreather } from "./breathe.ts";
@@ -80,18 +79,16 @@ async function measure(inputs: Input[], filter: Filter, signal: AbortSignal): Pr
   return total;
 }
 
-/** Files whose sizes are asked for before others have their turn. */
-const FILES_AT_A_TIME = 200;
+/** How long sizes are asked for at a time. */
+const MEASURE_MS = 10;
 
 async function measureFolder(path: string, filter: Filter, signal: AbortSignal): Promise<number> {
+  const breathe = createBreather(signal, MEASURE_MS);
   let total = 0;
-  let files = 0;
   for (const file of walkFolder(path, filter, () => {}, signal)) {
     if (file !== null) total += Deno.lstatSync(file.path).size;
-    if (file === null || ++files % FILES_AT_A_TIME === 0) {
-      await new Promise<void>((resolve) => void setImmediate(resolve));
-      signal.throwIfAborted();
-    }
+    const breath = breathe();
+    if (breath) await breath;
   }
   return total;
 }

@@ -1,6 +1,7 @@
 /** Many things at once, results in order: groups of blocks go to the encoding threads, a bounded amount of them at a time. */
 import { setImmediate } from "node:timers";
 import type { Block } from "../corpus/block.ts";
+import { createBreather } from "../corpus/breathe.ts";
 import type { ReadCursor } from "../corpus/place.ts";
 import type { CorpusBlocks } from "../corpus/read.ts";
 import { copyReport, type CorpusReport } from "../corpus/report.ts";
@@ -46,6 +47,9 @@ export async function* groupBlocks(
 /** What came of a group. */
 export type EncodedGroup = Omit<Group, "blocks"> & { readonly encoded: EncodedBlocks };
 
+/** How often signals are let in. Each time takes some 2 ms, in which other threads work on. */
+const BREATH_MS = 100;
+
 /**
  * Encodes groups, several at once, and gives the results in order.
  * @param encode May do its work before it returns, if others have enough to do.
@@ -57,6 +61,7 @@ export async function* inOrder(
   limits: { groups: number; bytes: number },
 ): AsyncGenerator<EncodedGroup> {
   const queue: { bytes: number; done: boolean; result: Promise<EncodedGroup> }[] = [];
+  const breathe = createBreather(undefined, BREATH_MS);
   let underWay = 0;
   const takeFirst = async (): Promise<EncodedGroup> => {
     const [first] = queue;
@@ -75,8 +80,8 @@ export async function* inOrder(
     result.then(markDone, markDone); // an error is told when it is its turn
     queue.push(entry);
     underWay += group.bytes;
-    // What other threads have sent and timers come in here, even where reading never has to wait; signals after some turns.
-    await new Promise<void>((resolve) => void setImmediate(resolve));
+    // What other threads have sent comes in here, even where reading never has to wait. That takes no time, but keeps signals waiting.
+    await (breathe() ?? new Promise<void>((resolve) => void setImmediate(resolve)));
   }
   while (queue.length > 0) yield await takeFirst();
 }

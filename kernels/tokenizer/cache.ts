@@ -19,32 +19,57 @@ const SETS_BYTES: usize = 64 << CACHE_SETS_LOG2;
 /** Bytes ever put into the arena. */
 let arenaUsed: u32 = ARENA_BYTES;
 
-/** The key of a piece of up to 15 bytes; 16 bytes are readable at `start`. */
+/** For each length up to 15: which bits of the first and of the second eight bytes belong to the piece. */
+const MASKS = memory.data<u64>([
+  0x0000000000000000, 0x0000000000000000,
+  0x00000000000000ff, 0x0000000000000000,
+  0x000000000000ffff, 0x0000000000000000,
+  0x0000000000ffffff, 0x0000000000000000,
+  0x00000000ffffffff, 0x0000000000000000,
+  0x000000ffffffffff, 0x0000000000000000,
+  0x0000ffffffffffff, 0x0000000000000000,
+  0x00ffffffffffffff, 0x0000000000000000,
+  0xffffffffffffffff, 0x0000000000000000,
+  0xffffffffffffffff, 0x00000000000000ff,
+  0xffffffffffffffff, 0x000000000000ffff,
+  0xffffffffffffffff, 0x0000000000ffffff,
+  0xffffffffffffffff, 0x00000000ffffffff,
+  0xffffffffffffffff, 0x000000ffffffffff,
+  0xffffffffffffffff, 0x0000ffffffffffff,
+  0xffffffffffffffff, 0x00ffffffffffffff,
+]);
+
+/** First half of the key of a piece of up to 15 bytes; 16 bytes are readable at `start`. */
 // @ts-ignore: decorator
 @inline
-export function shortKey(start: usize, length: u32): v128 {
-  const lengths = i8x16.splat(<i8>length);
-  const inside = i8x16.gt_s(lengths, i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-  const lastByte = i8x16(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1);
-  return v128.or(v128.and(v128.load(start), inside), v128.and(lengths, lastByte));
+export function shortLow(start: usize, length: u32): u64 {
+  return load<u64>(start) & load<u64>(MASKS + (<usize>length << 4));
+}
+
+/** Second half, with the length in its highest byte. */
+// @ts-ignore: decorator
+@inline
+export function shortHigh(start: usize, length: u32): u64 {
+  return (load<u64>(start, 8) & load<u64>(MASKS + (<usize>length << 4), 8)) | (<u64>length << 56);
 }
 
 /** Where the set of a key is. */
 // @ts-ignore: decorator
 @inline
-export function setOf(key: v128): usize {
-  const hash = (<u64>i64x2.extract_lane(key, 0) * 0x9e3779b97f4a7c15) ^ (<u64>i64x2.extract_lane(key, 1) * 0xc2b2ae3d27d4eb4f);
+export function setOf(low: u64, high: u64): usize {
+  const hash = (low ^ rotl(high, 23)) * 0x9e3779b97f4a7c15;
   return <usize>CACHE + (<usize>(hash >>> (64 - CACHE_SETS_LOG2)) << 6);
 }
 
+/** Whether an entry has this key. */
 // @ts-ignore: decorator
 @inline
-export function sameKey(a: v128, b: v128): bool {
-  return !v128.any_true(v128.xor(a, b));
+export function hasKey(entry: usize, low: u64, high: u64): bool {
+  return ((load<u64>(entry) ^ low) | (load<u64>(entry, 8) ^ high)) == 0;
 }
 
-/** The key of a piece of more than 15 bytes. */
-function longKey(start: usize, length: u32): v128 {
+/** First half of the key of a piece of more than 15 bytes; the second one is in `longHigh`. */
+function longLow(start: usize, length: u32): u64 {
   let a: u64 = length, b: u64 = 0;
   let at = start;
   const last = start + length - 8;
@@ -55,8 +80,11 @@ function longKey(start: usize, length: u32): v128 {
   }
   a = (a ^ load<u64>(last)) * 0x9e3779b97f4a7c15;
   b = (b ^ a) * 0xc2b2ae3d27d4eb4f;
-  return i64x2.replace_lane(i64x2.splat(a ^ (a >>> 29)), 1, (b >>> 8) | (LONG << 56));
+  longHigh = (b >>> 8) | (LONG << 56);
+  return a ^ (a >>> 29);
 }
+
+let longHigh: u64 = 0;
 
 function sameBytes(a: usize, b: usize, length: u32): bool {
   const last = length - 16;
@@ -86,8 +114,9 @@ function take(entry: usize, start: usize, length: u32, out: usize): usize {
 }
 
 /** Puts a piece and its ids, which stand at `ids`, into the second entry of its set. */
-function remember(set: usize, key: v128, start: usize, length: u32, ids: usize, count: u32): void {
-  v128.store(set, key, 32);
+function remember(set: usize, low: u64, high: u64, start: usize, length: u32, ids: usize, count: u32): void {
+  store<u64>(set, low, 32);
+  store<u64>(set, high, 40);
   if (count <= 3 && length <= 15) {
     v128.store(set, i32x4.replace_lane(v128.load(ids), 3, count << 2), 48);
     return;
@@ -100,7 +129,8 @@ function remember(set: usize, key: v128, start: usize, length: u32, ids: usize, 
     // Before places wrap around, everything is forgotten.
     memory.fill(CACHE, 0, SETS_BYTES);
     arenaUsed = ARENA_BYTES;
-    v128.store(set, key, 32);
+    store<u64>(set, low, 32);
+    store<u64>(set, high, 40);
   }
   const place = arenaUsed;
   const at = <usize>ARENA + (place & (ARENA_BYTES - 1));
@@ -116,16 +146,22 @@ function remember(set: usize, key: v128, start: usize, length: u32, ids: usize, 
  */
 export function emit(start: usize, length: u32, out: usize): usize {
   if (length > MAX_CACHED_BYTES) return out + (<usize>mergeMedium(start, length, out) << 2);
-  const key = length <= 15 ? shortKey(start, length) : longKey(start, length);
-  const set = setOf(key);
-  if (sameKey(key, v128.load(set))) {
+  if (length <= 15) return emitKeyed(shortLow(start, length), shortHigh(start, length), start, length, out);
+  const low = longLow(start, length);
+  return emitKeyed(low, longHigh, start, length, out);
+}
+
+/** The same for a piece of up to MAX_CACHED_BYTES bytes whose key is known. */
+export function emitKeyed(low: u64, high: u64, start: usize, length: u32, out: usize): usize {
+  const set = setOf(low, high);
+  if (hasKey(set, low, high)) {
     const behind = take(set, start, length, out);
     if (behind) return behind;
   }
-  const second = v128.load(set, 32);
-  if (sameKey(key, second)) {
+  if (hasKey(set + 32, low, high)) {
     const behind = take(set + 32, start, length, out);
     if (behind) {
+      const key = v128.load(set, 32);
       const value = v128.load(set, 48);
       v128.store(set, v128.load(set), 32);
       v128.store(set, v128.load(set, 16), 48);
@@ -135,7 +171,7 @@ export function emit(start: usize, length: u32, out: usize): usize {
     }
   }
   const count = length <= 64 ? mergeShort(start, length, out) : mergeMedium(start, length, out);
-  remember(set, key, start, length, out, count);
+  remember(set, low, high, start, length, out, count);
   return out + (<usize>count << 2);
 }
 

@@ -5,7 +5,7 @@
  * the cache (cache.ts), and merged if it is new (merge.ts, merge_long.ts). The first look into the cache is done here, with as
  * few accesses to memory as possible, since the engine checks the bounds of each.
  */
-import { emit, sameKey, setOf, shortKey } from "./cache";
+import { emit, emitKeyed, hasKey, setOf, shortHigh, shortLow } from "./cache";
 import { LOOKAHEAD, MEDIUM_PIECE, OUT_OF_MEMORY, OUTPUT, OUTPUT_IDS } from "./layout";
 import { mergeLong } from "./merge_long";
 import { pieceEnd } from "./split";
@@ -31,12 +31,13 @@ export function outputCount(): i32 {
 @inline
 function emitLikely(start: usize, length: u32, out: usize): usize {
   if (length > 15) return emit(start, length, out);
-  const key = shortKey(start, length);
-  const set = setOf(key);
-  if (!sameKey(key, v128.load(set))) return emit(start, length, out);
+  const low = shortLow(start, length);
+  const high = shortHigh(start, length);
+  const set = setOf(low, high);
+  if (!hasKey(set, low, high)) return emitKeyed(low, high, start, length, out);
   const value = v128.load(set, 16);
   const bytes = i32x4.extract_lane(value, 3);
-  if (bytes < 0) return emit(start, length, out);
+  if (bytes < 0) return emitKeyed(low, high, start, length, out);
   v128.store(out, value);
   return out + bytes;
 }

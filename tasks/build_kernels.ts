@@ -14,9 +14,12 @@ const cpu = [
   ...["--enable", "threads", "--sharedMemory", "--initialMemory", "16", "--maximumMemory", "65536"],
   ...["--memoryBase", "65536"],
 ];
-/** A memory of its own that can grow; it begins with all places of kernels/tokenizer/layout.ts but the vocabulary's. */
-const tokenizer = ["--initialMemory", "96", "--memoryBase", "1024"];
-/** The same; src/corpus/json_memory.ts knows where its own data ends. */
+/**
+ * A memory of its own that can grow; it begins with all places of kernels/tokenizer/layout.ts but the vocabulary's. Its own data stand behind
+ * BYTE_IDS: kernels/corpus may work on the same memory, whose first 4096 bytes are left to it.
+ */
+const tokenizer = ["--initialMemory", "96", "--memoryBase", "5120"];
+/** The same; src/corpus/kernels.ts knows where its own data end. */
 const corpus = ["--initialMemory", "1", "--memoryBase", "1024"];
 const common = ["--enable", "simd", "--importMemory", "--runtime", "stub", "--noAssert", "-O3", "--converge"];
 

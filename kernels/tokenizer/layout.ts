@@ -4,7 +4,7 @@
  * the vocabulary; behind the text, what a long piece needs.
  */
 
-/** Id of each of the 256 bytes, u32. */
+/** Id of each of the 256 bytes, u32. In front of them kernels/corpus may have its data, behind them are this module's (MASKS in cache.ts). */
 export const BYTE_IDS = 4096;
 /** Class of every code point, two bits each. */
 export const CLASSES = 8192;

@@ -12,7 +12,7 @@ let base: i32 = -1;
 
 /**
  * Tells where the vocabulary's merges are.
- * @param slots The table, of which each slot is a `slotOf`, or -1 where it is empty.
+ * @param slots The table: pairs with their ranks below them, -1 where a slot is empty.
  * @param mask Number of slots less one.
  * @param resultsOfRanks What each merge makes, by rank.
  * @param resultBase Where merge after merge makes the next id: the first of them; else -1.
@@ -24,31 +24,28 @@ export function setMerges(slots: usize, mask: u32, resultsOfRanks: usize, result
   base = resultBase;
 }
 
-/** A merge in 64 bits: two ids below MAX_ID and a rank below MAX_MERGES. The smaller the table, the less it is out of the processor's cache. */
+/** Two ids below MAX_ID in one number. A slot of the table has a rank below MAX_MERGES in the 22 bits under it. */
 // @ts-ignore: decorator
 @inline
-export function slotOf(left: u32, right: u32, rank: u32): u64 {
-  return (<u64>left << 43) | (<u64>right << 22) | rank;
+export function pairOf(left: u32, right: u32): u64 {
+  return (<u64>left << 21) | right;
 }
 
-/** A well-mixed hash of two ids. */
+/** A well-mixed hash of a pair: the filter goes by its upper 19 bits, the table by those from bit 7 on. */
 // @ts-ignore: decorator
 @inline
-export function hashPair(left: u32, right: u32): u32 {
-  let hash = (left * 0x9e3779b1) ^ (right * 0x85ebca6b);
-  hash ^= hash >>> 15;
-  hash *= 0x2c1b3c6d;
-  return hash ^ (hash >>> 13);
+export function hashOf(pair: u64): u32 {
+  return <u32>((pair * 0x9e3779b97f4a7c15) >>> 32);
 }
 
 /** Key of the merge of two neighbours without its place, or NO_MERGE_KEY. */
 // @ts-ignore: decorator
 @inline
 export function mergeKey(left: u32, right: u32): u32 {
-  const hash = hashPair(left, right);
+  const pair = pairOf(left, right);
+  const hash = hashOf(pair);
   if (((<u32>load<u8>(<usize>FILTER + (hash >>> 16)) >>> ((hash >>> 13) & 7)) & 1) == 0) return NO_MERGE_KEY;
-  const pair = slotOf(left, right, 0) >>> 22;
-  let slot = hash & tableMask;
+  let slot = (hash >>> 7) & tableMask;
   while (true) {
     const found = load<u64>(table + (<usize>slot << 3));
     if (found >>> 22 == pair) return (<u32>found & (MAX_MERGES - 1)) << 8;

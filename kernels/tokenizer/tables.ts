@@ -2,7 +2,7 @@
  * Makes an encoder's tables in their places (layout.ts). The memory holds zeros before.
  */
 import { BYTE_IDS, BYTE_PAIRS, CLASSES, FILTER, MAX_ID, SLOT_BYTES } from "./layout";
-import { hashPair, mergeKey, setMerges, slotOf } from "./merge";
+import { hashOf, mergeKey, pairOf, setMerges } from "./merge";
 
 const CODE_POINTS: u32 = 0x110000;
 
@@ -54,12 +54,13 @@ export function makeMerges(merges: usize, count: u32, slots: usize, mask: u32, r
     const result = load<u32>(merges, 8);
     most = max(most, max(max(left, right), result));
     inSequence = inSequence && result == first + rank;
-    const hash = hashPair(left, right);
+    const pair = pairOf(left, right);
+    const hash = hashOf(pair);
     const bits = <usize>FILTER + (hash >>> 16);
     store<u8>(bits, load<u8>(bits) | (<u8>1 << <u8>((hash >>> 13) & 7)));
-    let slot = hash & mask;
+    let slot = (hash >>> 7) & mask;
     while (load<u64>(slots + <usize>slot * SLOT_BYTES) != <u64>-1) slot = (slot + 1) & mask;
-    store<u64>(slots + <usize>slot * SLOT_BYTES, slotOf(left, right, rank));
+    store<u64>(slots + <usize>slot * SLOT_BYTES, (pair << 22) | rank);
     store<u32>(results + (<usize>rank << 2), result);
   }
   if (most >= <u32>MAX_ID) return false;

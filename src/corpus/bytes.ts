@@ -64,8 +64,18 @@ export function createByteReader(input: ByteStream | ByteSource): ByteReader {
   let behind: Uint8Array = EMPTY;
   let offset = 0;
   let ended = false;
-  /** What came behind bytes that were given out. */
+  /** What the input has failed with: nothing comes behind it. */
   let failure: { error: unknown } | null = null;
+
+  /** An answer of the input, whose failure is kept. */
+  async function kept<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      failure = { error };
+      throw error;
+    }
+  }
 
   async function pull(): Promise<Uint8Array | null> {
     if (failure) throw failure.error;
@@ -75,7 +85,7 @@ export function createByteReader(input: ByteStream | ByteSource): ByteReader {
       return next;
     }
     while (!ended) {
-      const next = await chunks.next();
+      const next = await kept(chunks.next());
       if (next.done) ended = true;
       else if (next.value.length > 0) return next.value;
     }
@@ -128,26 +138,30 @@ export function createByteReader(input: ByteStream | ByteSource): ByteReader {
     return parts.length === 0 ? new Uint8Array(0) : concatBytes(parts);
   }
 
+  /** Some bytes for a target, at least one but at the end: straight from a source where nothing is held. */
+  async function fillSome(target: Uint8Array): Promise<number> {
+    if (source !== null && held.length === 0 && behind.length === 0 && !ended) {
+      const count = await kept(source.fill(target));
+      offset += count;
+      return count;
+    }
+    const part = await chunk(target.length);
+    if (part === null) return 0;
+    target.set(part);
+    return part.length;
+  }
+
   async function fill(target: Uint8Array): Promise<number> {
+    if (failure) throw failure.error;
     let filled = 0;
-    while (filled < target.length) {
-      if (held.length === 0 && behind.length === 0 && source !== null && !ended) {
-        // What comes next is nowhere yet.
-        const count = await source.fill(target.subarray(filled));
-        offset += count;
-        return filled + count;
+    try {
+      while (filled < target.length) {
+        const count = await fillSome(target.subarray(filled));
+        if (count === 0) break;
+        filled += count;
       }
-      let part: Uint8Array | null;
-      try {
-        part = await chunk(target.length - filled);
-      } catch (error) {
-        if (filled === 0) throw error;
-        failure = { error };
-        break;
-      }
-      if (part === null) break;
-      target.set(part, filled);
-      filled += part.length;
+    } catch (error) {
+      if (filled === 0) throw error; // else it comes next
     }
     return filled;
   }
@@ -164,10 +178,10 @@ export function createByteReader(input: ByteStream | ByteSource): ByteReader {
 
   async function close(): Promise<void> {
     held = behind = EMPTY;
+    source?.close();
     if (ended) return;
     ended = true;
     await chunks.return?.();
-    source?.close();
   }
 
   return {

@@ -76,16 +76,33 @@ Deno.test("peek, read, chunk, fill and skip see the same bytes in any chunks, or
   );
 });
 
-Deno.test("what came before an error is filled in; the error comes next", async () => {
+Deno.test("what came before an error is filled in, whatever was looked at before; the error comes next", async () => {
   const failing = async function* () {
     yield* chunks([3, 4]);
     throw new Error("gone");
   };
+  const failingSource = (): ByteSource => {
+    const { fill, close } = source([7]);
+    return {
+      async fill(target) {
+        const count = await fill(target);
+        if (count === 0) throw new Error("gone");
+        return count;
+      },
+      close,
+    };
+  };
   for (const size of [7, 8, 100]) {
-    const reader = createByteReader(failing());
-    const target = new Uint8Array(size);
-    strictEqual(await reader.fill(target), 7);
-    deepStrictEqual([...target.slice(0, 7)], [0, 1, 2, 3, 4, 5, 6]);
-    await rejects(reader.fill(target), /gone/);
+    for (const peeked of [0, 2, 5]) {
+      for (const input of [failing(), failingSource()]) {
+        const reader = createByteReader(input);
+        await reader.peek(peeked);
+        const target = new Uint8Array(size);
+        strictEqual(await reader.fill(target), 7);
+        deepStrictEqual([...target.slice(0, 7)], [0, 1, 2, 3, 4, 5, 6]);
+        await rejects(reader.fill(target), /gone/);
+        await rejects(reader.chunk(), /gone/);
+      }
+    }
   }
 });

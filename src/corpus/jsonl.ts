@@ -64,14 +64,16 @@ export async function* readLines(reader: ByteReader, options: JsonlOptions): Asy
   /** Bytes of a line that is too long, which are not kept. */
   let discarded = 0;
 
-  /** Reads on until a block's bytes are there, or, of a longer line, as many again. Says how many bytes there were. */
+  /** Reads on until the bytes of a block are there, or, in a longer line, of one more. Says how many bytes there were. */
   const readOn = async (): Promise<number> => {
     if (used === buffer.length) {
       const grown = new Uint8Array(Math.min(2 * used, maxLineBytes + BLOCK_BYTES));
       grown.set(buffer);
       buffer = grown;
     }
-    const count = await reader.fill(buffer.subarray(used, used < BLOCK_BYTES ? BLOCK_BYTES : buffer.length));
+    // What is behind a long line is better in the next block: no block is much longer than its longest line.
+    const end = (Math.floor(used / BLOCK_BYTES) + 1) * BLOCK_BYTES;
+    const count = await reader.fill(buffer.subarray(used, end));
     used += count;
     return count;
   };

@@ -106,6 +106,19 @@ Deno.test("jsonl: lines longer than a block, and lines that are too long, leave 
   }
 });
 
+Deno.test("jsonl: a block is hardly longer than its longest line", async () => {
+  const short = `${JSON.stringify({ text: "y".repeat(80) })}\n`;
+  for (const length of [1_100_000, 4_300_000, 9_000_000]) {
+    const file = `${JSON.stringify({ text: "x".repeat(length) })}\n${short.repeat(120_000)}`;
+    await withFiles({ "a.jsonl": file }, async (folder) => {
+      const sizes: number[] = [];
+      for await (const { bytes } of readBlocks([folder]).blocks) sizes.push(bytes.length);
+      ok(Math.max(...sizes) < length + 1.1e6, `${length}: ${sizes}`);
+      strictEqual(sizes.reduce((sum, size) => sum + size, 0), file.length);
+    });
+  }
+});
+
 Deno.test("line ends are counted as by indexOf", () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(10, 11, 0x8a, 97), { maxLength: 100 }), fc.nat(70_000), (some, rest) => {

@@ -51,6 +51,8 @@ export function createWasmEngine(
   while (slots < mergeCount * 2) slots *= 2;
   const resultsStart = VOCABULARY + slots * SLOT_BYTES;
   const roomStart = Math.ceil((resultsStart + mergeCount * 4) / PAGE) * PAGE;
+  /** The tables are made from what stands behind them. */
+  const leastBytes = Math.ceil((roomStart + Math.max(CLASS_RUNS.length, merges.byteLength)) / PAGE) * PAGE;
 
   let memory: WebAssembly.Memory;
   let exports: Exports;
@@ -60,8 +62,7 @@ export function createWasmEngine(
 
   /** Takes a new memory, as small as may be. @throws {RangeError} where there is none. */
   function begin(): void {
-    const tablesEnd = roomStart + Math.max(CLASS_RUNS.length, merges.byteLength);
-    memory = new WebAssembly.Memory({ initial: Math.ceil(tablesEnd / PAGE) });
+    memory = new WebAssembly.Memory({ initial: leastBytes / PAGE });
     exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
     bytes = new Uint8Array(memory.buffer);
     bytes.set(CLASS_RUNS, roomStart);
@@ -110,7 +111,7 @@ export function createWasmEngine(
     room(size, windowSize) {
       const end = Math.ceil((roomStart + size + TEXT_PADDING) / 16) * 16;
       try {
-        if (memory.buffer.byteLength - end > MAX_EXCESS) begin();
+        if (memory.buffer.byteLength - Math.max(end, leastBytes) > MAX_EXCESS) begin();
         openWindow(end, windowSize);
       } catch (error) {
         if (error instanceof RangeError) return null;

@@ -207,6 +207,17 @@ Deno.test("ids in any order go up to what WebAssembly holds; larger ones are enc
   }
 });
 
+Deno.test("an encoder with very many merges keeps its memory, and what is cached, from one room to the next", () => {
+  const count = 1_500_000;
+  const merges = new Int32Array(count * 3);
+  for (let i = 0; i < count; i++) merges.set([i >> 8, i & 255, 256 + i], i * 3);
+  const encoder = createEncoder({ byteToId: Int32Array.from({ length: 256 }, (_, i) => i), merges, pattern: "gpt2" });
+  assert.equal(encoder.engine, "WebAssembly");
+  const room = encoder.textRoom(1 << 20);
+  assert.ok(room !== null);
+  assert.equal(encoder.textRoom(1 << 20)?.memory, room.memory);
+});
+
 Deno.test("an encoder in WebAssembly is small", () => {
   assert.ok(memoryOf(gpt2.wasm) < 8 << 20);
   assert.equal(gpt2.script.textRoom(1), null);

@@ -67,7 +67,7 @@ export function readZstd(reader: ByteReader, options: ZstdOptions): ByteSource {
   let frame: Frame | null = null;
   let hashes: Awaited<ReturnType<typeof xxhash>> | null = null;
   let isFirst = true;
-  /** What came behind bytes that were given out. */
+  /** What has ended the reading, perhaps behind bytes that were given out. */
   let failure: { error: unknown } | null = null;
 
   /** Finds the next frame; null at the end. */
@@ -152,8 +152,8 @@ export function readZstd(reader: ByteReader, options: ZstdOptions): ByteSource {
           filled += count;
         }
       } catch (error) {
-        if (filled === 0) throw error;
         failure = { error };
+        if (filled === 0) throw error; // else it comes next
       }
       return filled;
     },

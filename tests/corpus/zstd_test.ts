@@ -158,6 +158,18 @@ for (const decoder of DECODERS) {
     }
   });
 
+  Deno.test(`zstd (${decoder}): nothing comes behind damage`, async () => {
+    const damaged = compress(text);
+    damaged[damaged.length - 1] ^= 1;
+    const source = readZstd(createByteReader(ReadableStream.from([bytes(damaged, single)])), { label: "x", decoder });
+    const target = new Uint8Array(text.length);
+    strictEqual(await source.fill(target), text.length);
+    const { message } = await failure(source.fill(target));
+    match(message, /checksum mismatch/);
+    strictEqual((await failure(source.fill(target))).message, message);
+    source.close();
+  });
+
   Deno.test(`zstd (${decoder}): a large frame streams in pieces`, async () => {
     const total = decoder === "native" ? 2048 : 256; // blocks of 128 KiB
     const source = (async function* () {

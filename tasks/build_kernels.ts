@@ -18,7 +18,7 @@ const cpu = [
  * A memory of its own that can grow; it begins with all places of kernels/tokenizer/layout.ts but the vocabulary's. Its own data stand behind
  * BYTE_IDS: kernels/corpus may work on the same memory, whose first 4096 bytes are left to it.
  */
-const tokenizer = ["--initialMemory", "96", "--memoryBase", "5120"];
+const tokenizer = ["--initialMemory", "64", "--memoryBase", "5120"];
 /** The same; src/corpus/kernels.ts knows where its own data end. */
 const corpus = ["--initialMemory", "1", "--memoryBase", "1024"];
 const common = ["--enable", "simd", "--importMemory", "--runtime", "stub", "--noAssert", "-O3", "--converge"];

@@ -15,20 +15,20 @@ export const SCAN_IDS = 557056;
 export const SCAN_KEYS = 557568;
 /** The cache: sets of 64 bytes, two entries each (cache.ts). */
 export const CACHE = 589824;
-export const CACHE_SETS_LOG2 = 16;
+export const CACHE_SETS_LOG2 = 15;
 /** A ring of what does not fit into an entry of the cache. */
-export const ARENA = 4784128;
+export const ARENA = 2686976;
 export const ARENA_BYTES = 1048576;
 /** What the heap path needs for pieces of up to MEDIUM_PIECE bytes: 20 bytes for each of them, and the ids' slots. */
-export const MEDIUM_SCRATCH = 5832704;
+export const MEDIUM_SCRATCH = 3735552;
 export const MEDIUM_PIECE = 4096;
 /** Ids come out here, OUTPUT_IDS of them at most before the host takes them. */
-export const OUTPUT = 5963776;
+export const OUTPUT = 3866624;
 export const OUTPUT_IDS = 61440;
 /** A bit for the upper 19 bits of every merge's hash. */
-export const FILTER = 6225920;
+export const FILTER = 4128768;
 /** Where the vocabulary's tables begin. */
-export const VOCABULARY = 6291456;
+export const VOCABULARY = 4194304;
 
 /** Bytes behind the text that are read, and may be written. */
 export const TEXT_PADDING = 128;

@@ -102,9 +102,14 @@ export function readZstd(reader: ByteReader, options: ZstdOptions): ByteSource {
       if (!header.checksum) options.onUncheckedFrame?.();
       const hash = chosen.checks || !header.checksum ? null : (hashes ??= await xxhash()).create64();
       const decoder = chosen.create();
-      // The header by itself decodes to nothing.
-      decoder.push(normalisedHeader(header.neededBytes, header.checksum && hash === null), false);
-      decoder.pull(new Uint8Array(1));
+      try {
+        // The header by itself decodes to nothing.
+        decoder.push(normalisedHeader(header.neededBytes, header.checksum && hash === null), false);
+        decoder.pull(new Uint8Array(1));
+      } catch (cause) {
+        decoder.close();
+        throw new FormatError("the zstd frame cannot be begun", { where: place(label, start), cause });
+      }
       return { header, decoder, hash, total: 0, block: null, last: false };
     }
   }

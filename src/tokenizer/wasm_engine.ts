@@ -1,5 +1,5 @@
 /**
- * The encoder's engine in WebAssembly: kernels/tokenizer on a memory of its own. About 8 MB with GPT-2's vocabulary; a
+ * The encoder's engine in WebAssembly: kernels/tokenizer on a memory of its own. About 6 MB with GPT-2's vocabulary; a
  * memory that had to grow cannot shrink, so `shrink` takes a new one and forgets the cache. Behind the tables lie the room for texts that
  * others write, the window, and what a long piece needs.
  */

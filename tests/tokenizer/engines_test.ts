@@ -219,7 +219,7 @@ Deno.test("an encoder with very many merges keeps its memory, and what is cached
 });
 
 Deno.test("an encoder in WebAssembly is small", () => {
-  assert.ok(memoryOf(gpt2.wasm) < 8 << 20);
+  assert.ok(memoryOf(gpt2.wasm) < 7 << 20);
   assert.equal(gpt2.script.textRoom(1), null);
 });
 

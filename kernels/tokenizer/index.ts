@@ -2,8 +2,7 @@
  * The encoder's module: UTF-8 bytes in, ids out. Every instance has a memory of its own (layout.ts).
  *
  * Pieces are found 64 bytes at a time (blocks.ts) or, where that does not do, one at a time (split.ts); each is looked up in
- * the cache (cache.ts), and merged if it is new (merge.ts, merge_long.ts). The first look into the cache is done here, with as
- * few accesses to memory as possible, since the engine checks the bounds of each.
+ * the cache (cache.ts), and merged if it is new (merge.ts, merge_long.ts). The first look into the cache is done here.
  */
 import { emit, emitKeyed, hasKey, setOf, shortHigh, shortLow } from "./cache";
 import { LOOKAHEAD, MEDIUM_PIECE, OUT_OF_MEMORY, OUTPUT, OUTPUT_IDS } from "./layout";

@@ -14,7 +14,7 @@ export type ByteStream = AsyncIterable<Uint8Array>;
 
 /** A source that writes what comes next where it is wanted. */
 export interface ByteSource {
-  /** Fills `target`, which is not empty, and says how many bytes there were; fewer only at the end, or where an error comes next. */
+  /** Fills the beginning of `target`, which is not empty, and says how far: 0 only at the end. Not asked again after an error. */
   fill(target: Uint8Array): Promise<number>;
   /** Idempotent. */
   close(): void;

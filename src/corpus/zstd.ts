@@ -67,8 +67,6 @@ export function readZstd(reader: ByteReader, options: ZstdOptions): ByteSource {
   let frame: Frame | null = null;
   let hashes: Awaited<ReturnType<typeof xxhash>> | null = null;
   let isFirst = true;
-  /** What has ended the reading, perhaps behind bytes that were given out. */
-  let failure: { error: unknown } | null = null;
 
   /** Finds the next frame; null at the end. */
   async function openFrame(): Promise<Frame | null> {
@@ -136,7 +134,7 @@ export function readZstd(reader: ByteReader, options: ZstdOptions): ByteSource {
     return 0;
   }
 
-  async function next(target: Uint8Array): Promise<number> {
+  async function fill(target: Uint8Array): Promise<number> {
     while ((frame ??= await openFrame()) !== null) {
       const count = await decode(frame, target);
       if (count > 0) return count;
@@ -147,21 +145,7 @@ export function readZstd(reader: ByteReader, options: ZstdOptions): ByteSource {
   }
 
   return {
-    async fill(target) {
-      if (failure) throw failure.error;
-      let filled = 0;
-      try {
-        while (filled < target.length) {
-          const count = await next(target.subarray(filled));
-          if (count === 0) break;
-          filled += count;
-        }
-      } catch (error) {
-        failure = { error };
-        if (filled === 0) throw error; // else it comes next
-      }
-      return filled;
-    },
+    fill,
     close() {
       frame?.decoder.close();
       frame = null;

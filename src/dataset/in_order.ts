@@ -80,7 +80,8 @@ export async function* inOrder(
     result.then(markDone, markDone); // an error is told when it is its turn
     queue.push(entry);
     underWay += group.bytes;
-    // What other threads have sent comes in here, even where reading never has to wait. That takes no time, but keeps signals waiting.
+    // What other threads have sent comes in here, even where reading never has to wait: at each group with setImmediate, which takes no
+    // time; signals only with a breath.
     await (breathe() ?? new Promise<void>((resolve) => void setImmediate(resolve)));
   }
   while (queue.length > 0) yield await takeFirst();

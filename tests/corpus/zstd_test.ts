@@ -138,19 +138,20 @@ for (const decoder of DECODERS) {
     const damaged = bytes(half, compress(text).with(-1, 0x55));
     for (const size of [1009, 131_071, 131_072, 131_073, 2_000_000]) {
       for (const file of [whole, damaged]) {
-        const source = readZstd(createByteReader(ReadableStream.from([file])), { label: "x", decoder });
+        const input = createByteReader(ReadableStream.from([file]));
+        const reader = createByteReader(readZstd(input, { label: "x", decoder }));
         const target = new Uint8Array(size);
         let read = "";
         let error: unknown = null;
         try {
           for (let count = -1; count !== 0;) {
-            count = await source.fill(target);
+            count = await reader.fill(target);
             read += new TextDecoder().decode(target.subarray(0, count));
           }
         } catch (caught) {
           error = caught;
         } finally {
-          source.close();
+          await reader.close();
         }
         strictEqual(read, original + text, `${size} at a time`);
         strictEqual(error instanceof FormatError, file === damaged);
@@ -161,13 +162,14 @@ for (const decoder of DECODERS) {
   Deno.test(`zstd (${decoder}): nothing comes behind damage`, async () => {
     const damaged = compress(text);
     damaged[damaged.length - 1] ^= 1;
-    const source = readZstd(createByteReader(ReadableStream.from([bytes(damaged, single)])), { label: "x", decoder });
+    const file = createByteReader(ReadableStream.from([bytes(damaged, single)]));
+    const reader = createByteReader(readZstd(file, { label: "x", decoder }));
     const target = new Uint8Array(text.length);
-    strictEqual(await source.fill(target), text.length);
-    const { message } = await failure(source.fill(target));
+    strictEqual(await reader.fill(target), text.length);
+    const { message } = await failure(reader.fill(target));
     match(message, /checksum mismatch/);
-    strictEqual((await failure(source.fill(target))).message, message);
-    source.close();
+    strictEqual((await failure(reader.fill(target))).message, message);
+    await reader.close();
   });
 
   Deno.test(`zstd (${decoder}): a large frame streams in pieces`, async () => {

@@ -3,7 +3,7 @@ import { crc32 } from "node:zlib";
 import { readCorpus, type ReadCorpusOptions } from "../../src/corpus/read.ts";
 import { buildTokenFile } from "../../src/dataset/build.ts";
 import { parseHashSplit } from "../../src/dataset/hash_split.ts";
-import { journalPath } from "../../src/dataset/journal.ts";
+import { journalPath, readJournal } from "../../src/dataset/journal.ts";
 import { tokenizeCorpus, type TokenizeOptions } from "../../src/dataset/tokenize_corpus.ts";
 import { loadTokenizer } from "../../src/tokenizer/load.ts";
 import { dirname } from "node:path";
@@ -33,18 +33,20 @@ async function tokenize({ paths, prefix, tokenizer, reading = {}, more = {} }: J
   });
 }
 
+const ABORT = 255;
+
 if (import.meta.main) {
   const jobs: Job[] = JSON.parse(Deno.args[0]);
   const controller = new AbortController();
   Deno.addSignalListener("SIGTERM", () => controller.abort(new Error("stopped")));
-  // Tells of each group, and needs a byte for it: so it is not done before it is killed. A byte of 1 stops it there, with one of 2 the group
-  // takes as long as a real one.
+  // Tells of each group, and needs a byte for it: so it is not done before it is killed. The byte says how many milliseconds the group
+  // takes, or that the run is to stop there.
   const onProgress = () => {
     Deno.stdout.writeSync(new Uint8Array(1));
     const told = new Uint8Array(1);
     Deno.stdin.readSync(told);
-    if (told[0] === 1) controller.abort(new Error("stopped"));
-    if (told[0] === 2) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    if (told[0] === ABORT) controller.abort(new Error("stopped"));
+    else if (told[0] > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, told[0]);
   };
   await Promise.all(
     jobs.map((job) =>
@@ -146,10 +148,15 @@ function sameContents(a: Record<string, string>, b: Record<string, string>): boo
 }
 
 /**
- * Runs jobs in one process and kills it after so many groups, or up to `more` later; false where they were done before. SIGTERM is
- * noticed within some 100 ms; `abort` stops right there.
+ * Runs jobs in one process, each group for `groupMs` or longer, and kills it after so many groups, or up to `more` later; false where they
+ * were done before. SIGTERM is noticed within some 100 ms; `abort` stops right there.
  */
-async function killAfter(jobs: Job[], groups: number, signal: Deno.Signal | "abort", more = 0): Promise<boolean> {
+async function killAfter(
+  jobs: Job[],
+  groups: number,
+  signal: Deno.Signal | "abort",
+  { more = 0, groupMs = 0 } = {},
+): Promise<boolean> {
   await using child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "--no-check", new URL(import.meta.url).pathname, JSON.stringify(jobs)],
     stdin: "piped",
@@ -157,7 +164,7 @@ async function killAfter(jobs: Job[], groups: number, signal: Deno.Signal | "abo
     stderr: "null",
   }).spawn();
   const writer = child.stdin.getWriter();
-  await writer.write(new Uint8Array(groups - 1 + more));
+  await writer.write(new Uint8Array(groups - 1 + more).fill(groupMs));
   let seen = 0;
   let killed = false;
   for await (const told of child.stdout) {
@@ -165,9 +172,9 @@ async function killAfter(jobs: Job[], groups: number, signal: Deno.Signal | "abo
     if (seen < groups || killed) continue;
     killed = true;
     try {
-      if (signal === "abort") await writer.write(new Uint8Array([1]));
+      if (signal === "abort") await writer.write(new Uint8Array([ABORT]));
       else child.kill(signal);
-      if (signal !== "SIGKILL") await writer.write(new Uint8Array(10_000).fill(signal === "abort" ? 0 : 2));
+      if (signal !== "SIGKILL") await writer.write(new Uint8Array(10_000).fill(signal === "abort" ? 0 : 20));
     } catch {
       // It has ended by itself.
     }
@@ -188,17 +195,25 @@ Deno.test("kill -9 at fifty moments, then --resume: the same bytes as a run that
     });
     let random = 20261125;
     let kills = 0;
-    let resumed = 0;
-    while (kills < 50) {
+    let withCheckpoint = 0;
+    let groupMs = 0;
+    while (kills < 50 || (withCheckpoint < 15 && kills < 200)) {
       random = Math.imul(random, 1103515245) + 12345 >>> 1;
-      if (await killAfter(runs, 5 + random % 40, "SIGKILL", (random >> 6) % 40)) kills += runs.length;
-      else for (const { prefix } of runs) Deno.removeSync(dirname(prefix), { recursive: true });
+      if (await killAfter(runs, 5 + random % 40, "SIGKILL", { more: (random >> 6) % 40, groupMs })) {
+        kills += runs.length;
+        const kept = runs.filter(({ prefix }) => (readJournal(prefix)?.checkpoints.length ?? 0) > 0).length;
+        withCheckpoint += kept;
+        // Where the disk is slow, a checkpoint needs more time than these groups take.
+        if (kept === 0) groupMs = Math.min(2 * groupMs + 1, 100);
+      } else {
+        for (const { prefix } of runs) Deno.removeSync(dirname(prefix), { recursive: true });
+      }
     }
     for (const run of runs) {
-      await tokenize({ ...run, more: { ...run.more, checkpointMs: 1e9, onResumed: () => resumed++ } });
+      await tokenize({ ...run, more: { ...run.more, checkpointMs: 1e9 } });
       assert.ok(sameContents(contentsOf(dirname(run.prefix)), whole), run.prefix);
     }
-    assert.ok(resumed > 0);
+    assert.ok(withCheckpoint >= 15, `${withCheckpoint} of ${kills} had a checkpoint`);
   }));
 
 Deno.test("SIGTERM keeps what is done, and --resume goes on from it without encoding it again", () =>
@@ -282,10 +297,11 @@ Deno.test("a journal that is cut off or damaged at any byte is read up to its la
     await tokenize({ ...job, prefix: `${folder}/whole/x` });
     const whole = contentsOf(`${folder}/whole`);
     const stopped: Job = { ...job, prefix: `${folder}/out/x` };
-    assert.ok(await killAfter([stopped], 12, "SIGKILL"));
+    assert.ok(await killAfter([stopped], 12, "abort", { groupMs: 10 }));
     const saved = namesIn(`${folder}/out`).map((name) => [name, Deno.readFileSync(`${folder}/out/${name}`)] as const);
     const journal = Deno.readFileSync(journalPath(stopped.prefix));
     const header = journal.indexOf(10) + 1;
+    assert.ok(journal.length > header);
     for (let i = 0; i < 8; i++) {
       for (const [name, bytes] of saved) Deno.writeFileSync(`${folder}/out/${name}`, bytes);
       const at = header + Math.floor((journal.length - header) * i / 8);

@@ -2,18 +2,24 @@
  * Times `data` beside its encoders, and shows that its memory stays flat.
  *
  * In turns: as many threads as workers encode the corpus's documents from memory and do nothing else, which is the encoders' own rate,
- * each with an empty cache; then the whole command, from the input to the token file. Rates are of UTF-8 text. With --gigabytes the
- * corpus then goes in through a pipe again and again, each time with other words, until so much text is reached; printed is the peak of
- * the whole process's resident memory.
+ * each with an empty cache; then what `data` has to do besides, alone and on one thread: reading (and decompressing), parsing, writing as
+ * many ids; then the whole command, from the input to the token file. From the first two comes the share of the encoders' own rate that
+ * would be left if all of it were spread evenly over the workers and nothing else took time.
+ *
+ * Rates are of UTF-8 text. With --gigabytes the corpus then goes in through a pipe again and again, each time with other words, until so
+ * much text is reached; printed is the peak of the whole process's resident memory.
  */
 
 import { optionTable, type OptionValues } from "../src/cli/options.ts";
-import { readCorpus } from "../src/corpus/read.ts";
+import { createBlockParser } from "../src/corpus/parse.ts";
+import { readBlocks, readCorpus } from "../src/corpus/read.ts";
 import { UserError } from "../src/errors.ts";
+import { writeFully } from "../src/files.ts";
 import { isThreadFor, threadName } from "../src/thread.ts";
 import { loadTokenizer } from "../src/tokenizer/load.ts";
 import { runBench } from "./bench_options.ts";
 import { fromRoot } from "./deno_command.ts";
+import { median } from "./median.ts";
 import { repeatedCorpus } from "./repeated_corpus.ts";
 
 const KIND = "bench-encode";
@@ -78,8 +84,42 @@ async function encodersRate(input: string, tokenizer: string, workers: number): 
   return bytes / seconds;
 }
 
+/** Seconds of one thread. */
+interface Parts {
+  readonly read: number;
+  readonly parse: number;
+  readonly write: number;
+}
+
+/** What `data` does besides encoding, each part alone. */
+async function timeParts(input: string, outputBytes: number): Promise<Parts> {
+  const { blocks, reuse } = readBlocks([input]);
+  const parseBlock = await createBlockParser();
+  let parse = 0;
+  const started = performance.now();
+  for await (const block of blocks) {
+    const parsing = performance.now();
+    parseBlock(block, () => {});
+    parse += performance.now() - parsing;
+    reuse(block.bytes.buffer);
+  }
+  const read = performance.now() - started - parse;
+  const path = await Deno.makeTempFile();
+  try {
+    const ids = new Uint8Array(1024 * 1024).fill(1);
+    const writing = performance.now();
+    using file = await Deno.open(path, { write: true });
+    for (let at = 0; at < outputBytes; at += ids.length) writeFully(file, ids.subarray(0, outputBytes - at), path);
+    const write = performance.now() - writing;
+    return { read: read / 1000, parse: parse / 1000, write: write / 1000 };
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
 interface DataRun {
   readonly textBytes: number;
+  readonly outputBytes: number;
   /** By the command's own clock: from the tokenizer's loading to the last file's final name. */
   readonly seconds: number;
   /** The whole process, its start and end included. */
@@ -108,8 +148,9 @@ async function runData(args: string[], text?: AsyncIterable<Uint8Array>): Promis
     const wholeSeconds = (performance.now() - started) / 1000;
     clearInterval(watch);
     if (!success) throw new Error(`codekiln data failed:\n${new TextDecoder().decode(stderr)}`);
-    const { text_bytes, seconds } = JSON.parse(new TextDecoder().decode(stdout));
-    return { textBytes: text_bytes, seconds, wholeSeconds, peakBytes: peak };
+    const { text_bytes, seconds, files } = JSON.parse(new TextDecoder().decode(stdout));
+    const outputBytes = files.reduce((sum: number, path: string) => sum + Deno.statSync(path).size, 0);
+    return { textBytes: text_bytes, outputBytes, seconds, wholeSeconds, peakBytes: peak };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -131,11 +172,6 @@ async function* asJsonl(documents: AsyncIterable<{ text: Uint8Array }>): AsyncGe
   for await (const { text } of documents) yield encoder.encode(`${JSON.stringify({ text: decoder.decode(text) })}\n`);
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-}
-
 async function run({ input, tokenizer, workers, turns, gigabytes }: OptionValues<typeof options>): Promise<boolean> {
   if (input === null) throw new Error("the parser let a required option pass");
   const sizes = gigabytes.flatMap((word) => word.split(",")).map(Number);
@@ -144,26 +180,35 @@ async function run({ input, tokenizer, workers, turns, gigabytes }: OptionValues
   }
   const rateOf = (bytes: number, seconds: number) => `${(bytes / seconds / 1e6).toFixed(1)} MB/s`;
   const peakOf = ({ peakBytes }: DataRun) => peakBytes === null ? "?" : `${(peakBytes / 1e6).toFixed(0)} MB`;
+  const secondsOf = (seconds: number) => `${seconds.toFixed(2)} s`;
   const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
   const common = ["--tokenizer", tokenizer, "--workers", `${workers}`];
   const shares: number[] = [];
   const wholeShares: number[] = [];
+  const idealShares: number[] = [];
   for (let turn = 0; turn < turns; turn++) {
     const own = await encodersRate(input, tokenizer, workers);
     const data = await runData(["--input", input, ...common]);
-    shares.push(data.textBytes / data.seconds / own);
-    wholeShares.push(data.textBytes / data.wholeSeconds / own);
+    const { read, parse, write } = await timeParts(input, data.outputBytes);
+    const encode = data.textBytes / own;
+    shares.push(encode / data.seconds);
+    wholeShares.push(encode / data.wholeSeconds);
+    idealShares.push(encode / (encode + (read + parse + write) / workers));
     console.log(
       `${workers} encoders ${rateOf(own, 1)}, data ${rateOf(data.textBytes, data.seconds)} (${
         percent(shares[turn])
-      }), ` +
-        `with the process's start ${rateOf(data.textBytes, data.wholeSeconds)}, peak ${peakOf(data)}`,
+      }), with the process's start ${rateOf(data.textBytes, data.wholeSeconds)}, peak ${peakOf(data)}; ` +
+        `alone: reading ${secondsOf(read)}, parsing ${secondsOf(parse)}, writing ${secondsOf(write)} ` +
+        `(leaves at most ${percent(idealShares[turn])})`,
     );
   }
   if (turns > 0) {
     console.log(
       `data at ${percent(median(shares))} of its encoders' own rate (median), ` +
-        `${percent(median(wholeShares))} with the process's start`,
+        `${percent(median(wholeShares))} with the process's start; at most ${
+          percent(median(idealShares))
+        } if nothing but reading, ` +
+        "parsing, encoding and writing took time",
     );
   }
   for (const size of sizes) {

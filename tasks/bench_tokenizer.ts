@@ -8,6 +8,7 @@ import { runBench } from "./bench_options.ts";
 import { checkIds, type IdCheck, LEARNED_FROM, passed } from "./bench_tokenizer_ids.ts";
 import { type LongPiece, measureAll, measureLongPieces, type Measurement } from "./bench_tokenizer_rates.ts";
 import { readTexts } from "./bench_tokenizer_texts.ts";
+import { median } from "./median.ts";
 
 const options = optionTable({
   input: {
@@ -29,10 +30,11 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), ...rows.map(line)].join("\n");
 }
 
-/** How many times as fast, between medians. */
+/** How many times as fast: the median of the rounds' own ratios, so that a machine that changes its speed changes both. */
 function ratio(measurements: readonly Measurement[], name: string, other: string): string {
-  const rate = (wanted: string) => measurements.find((one) => one.name === wanted)?.megabytesPerSecond ?? NaN;
-  return (rate(name) / rate(other)).toFixed(2);
+  const rounds = (wanted: string) => measurements.find((one) => one.name === wanted)?.rounds ?? [NaN];
+  const others = rounds(other);
+  return median(rounds(name).map((rate, round) => rate / others[round])).toFixed(2);
 }
 
 function showCheck({ name, texts, bytes, different, undecoded }: IdCheck): string {

@@ -11,6 +11,7 @@ import { loadTokenizer } from "../src/tokenizer/load.ts";
 import { byteIds } from "../src/tokenizer/vocabulary.ts";
 import { isThreadFor, threadName } from "../src/thread.ts";
 import { longPieces } from "../tests/tokenizer/hostile.ts";
+import { median } from "./median.ts";
 import { requirePackage } from "./packages.ts";
 
 export interface Measurement {
@@ -19,6 +20,8 @@ export interface Measurement {
   readonly megabytesPerSecond: number;
   readonly slowest: number;
   readonly fastest: number;
+  /** The rate of each round. */
+  readonly rounds: readonly number[];
 }
 
 export interface LongPiece {
@@ -70,11 +73,13 @@ export async function measureAll(
       note(`round ${round + 1}: ${name} ${rate.toFixed(1)} MB/s`);
     }
   }
-  return contestants.map(({ name }, i) => {
-    const sorted = rates[i].sort((a, b) => a - b);
-    const middle = sorted[Math.floor(sorted.length / 2)];
-    return { name, megabytesPerSecond: middle, slowest: sorted[0], fastest: sorted[sorted.length - 1] };
-  });
+  return contestants.map(({ name }, i) => ({
+    name,
+    megabytesPerSecond: median(rates[i]),
+    slowest: Math.min(...rates[i]),
+    fastest: Math.max(...rates[i]),
+    rounds: rates[i],
+  }));
 }
 
 /** Encodes a single piece of a megabyte of every bad kind. */

@@ -21,11 +21,14 @@ export interface Inflater {
   push(input: Uint8Array): Generator<Uint8Array, number>;
   /** No bytes follow. @throws Error where the data has not ended. */
   finish(): void;
+  /** Forgets everything, for other data. */
+  reset(): void;
   close(): void;
 }
 
 interface Handle {
   onerror: (message: string) => void;
+  reset(): void;
   writeSync(
     flush: number,
     input: Uint8Array,
@@ -51,7 +54,8 @@ const FINISH = zlib.constants.Z_FINISH;
 function openInflater(kind: InflateKind): Inflater {
   const stream = (kind === "gzip" ? zlib.createGunzip() : zlib.createInflateRaw()) as unknown as Stream;
   const { _handle: partial, _writeState: writeState } = stream;
-  if (typeof partial?.writeSync !== "function" || !(writeState instanceof Uint32Array)) {
+  const usable = typeof partial?.writeSync === "function" && typeof partial.reset === "function";
+  if (!usable || !(writeState instanceof Uint32Array)) {
     stream.close();
     throw new Error("no synchronous handle");
   }
@@ -77,17 +81,21 @@ function openInflater(kind: InflateKind): Inflater {
   return {
     push: (input) => write(NO_FLUSH, input),
     finish: () => void write(FINISH, new Uint8Array(0)).next(),
+    reset() {
+      handle.reset();
+      problem = null;
+    },
     close: () => stream.close(),
   };
 }
 
-/** Whether the handles work: they decode, tell the end, and throw on damage and at a truncation. */
+/** Whether the handles work: they decode, tell the end, throw on damage and at a truncation, and do all that once more after a reset. */
 function probe(): boolean {
   const text = "abcabcabcabc";
   for (const kind of ["gzip", "raw"] as const) {
     const packed = new Uint8Array(kind === "gzip" ? zlib.gzipSync(text) : zlib.deflateRawSync(text));
+    const inflater = openInflater(kind);
     const run = (input: Uint8Array): string => {
-      const inflater = openInflater(kind);
       try {
         const pieces = inflater.push(input);
         let output = "";
@@ -98,13 +106,18 @@ function probe(): boolean {
       } catch {
         return "failed";
       } finally {
-        inflater.close();
+        inflater.reset();
       }
     };
-    if (run(packed) !== `${text} 0`) return false;
-    if (run(packed.subarray(0, -1)) !== "failed") return false;
-    if (run(new Uint8Array([...packed, 0, 0])) !== `${text} 2`) return false;
-    if (run(new Uint8Array([7, ...packed])) !== "failed") return false;
+    try {
+      if (run(packed) !== `${text} 0`) return false;
+      if (run(packed.subarray(0, -1)) !== "failed") return false;
+      if (run(new Uint8Array([...packed, 0, 0])) !== `${text} 2`) return false;
+      if (run(new Uint8Array([7, ...packed])) !== "failed") return false;
+      if (run(packed) !== `${text} 0`) return false;
+    } finally {
+      inflater.close();
+    }
   }
   return true;
 }

@@ -57,6 +57,8 @@ export async function* readZip(
 ): AsyncGenerator<ZipMember> {
   const fail = failures(label);
   const directory = await findDirectory(source, label);
+  using inflaters = createInflaters(openInflater);
+  const archive = { source: windowOf(source), label, inflaters };
   const start = directory.offset + directory.prefix;
   const reader = createByteReader(range(source, start, directory.size));
   let claimed = 0;
@@ -93,13 +95,20 @@ export async function* readZip(
       directory: name.endsWith("/"),
       link: unixType === 0xa000,
       size: member.size,
-      contents: () => memberContents(source, label, member, openInflater),
-      checkName: async () => void (await findData(source, label, member)),
+      contents: () => memberContents(archive, member),
+      checkName: async () => void (await findData(archive, member)),
     };
   }
   if (reader.offset !== directory.size) {
     throw fail(`the zip directory holds more than ${directory.count} members`, start + reader.offset);
   }
+}
+
+/** What the members of an archive share. */
+interface Archive {
+  readonly source: RandomAccess;
+  readonly label: string;
+  readonly inflaters: Inflaters;
 }
 
 interface MemberEntry {
@@ -113,12 +122,8 @@ interface MemberEntry {
   offset: number;
 }
 
-async function* memberContents(
-  source: RandomAccess,
-  label: string,
-  member: MemberEntry,
-  openInflater: () => Inflater | null,
-): AsyncGenerator<Uint8Array> {
+async function* memberContents(archive: Archive, member: MemberEntry): AsyncGenerator<Uint8Array> {
+  const { source, label, inflaters } = archive;
   const fail = failures(`${label}/${member.name}`);
   const at = member.offset;
   if (member.flags & 1) {
@@ -132,7 +137,7 @@ async function* memberContents(
   if (member.method !== 0 && member.method !== 8) {
     throw fail(`zip compression method ${member.method}`, at, "0 (stored) or 8 (deflate)", "pack the archive again");
   }
-  const dataAt = await findData(source, label, member);
+  const dataAt = await findData(archive, member);
   const packed = range(source, dataAt, member.compressedSize, () => fail("the zip archive is cut off", source.size));
   if (member.method === 0 && member.size !== member.compressedSize) {
     throw fail(`a stored member of ${member.compressedSize} bytes`, at, `${member.size} as declared`);
@@ -140,7 +145,7 @@ async function* memberContents(
   const place = { at: dataAt, size: member.compressedSize };
   let size = 0;
   let crc = 0;
-  for await (const chunk of member.method === 0 ? packed : inflateRaw(packed, place, fail, openInflater())) {
+  for await (const chunk of member.method === 0 ? packed : inflateRaw(packed, place, fail, inflaters)) {
     size += chunk.length;
     if (size > member.size) throw fail(`more than the ${member.size} bytes that were declared`, dataAt);
     crc = crc32(chunk, crc);
@@ -151,7 +156,7 @@ async function* memberContents(
 }
 
 /** Where a member's data begins, by its own header, which must bear the same name as the directory's entry. */
-async function findData(source: RandomAccess, label: string, member: MemberEntry): Promise<number> {
+async function findData({ source, label }: Archive, member: MemberEntry): Promise<number> {
   const fail = failures(`${label}/${member.name}`);
   const at = member.offset;
   const local = await source.readAt(at, 30);
@@ -169,12 +174,13 @@ async function* inflateRaw(
   packed: ByteStream,
   { at, size }: { at: number; size: number },
   fail: Failures,
-  inflater: Inflater | null,
+  inflaters: Inflaters,
 ): AsyncGenerator<Uint8Array> {
   const broken = (error: unknown, place: number): FormatError =>
     fail(`damaged deflate data: ${error instanceof Error ? error.message : error}`, place);
   const trailing = (bytes: number, place: number): FormatError =>
     fail(`${bytes} bytes after the end of the deflate data`, place);
+  const inflater = inflaters.take();
   if (inflater === null) {
     let decoded = 0;
     try {
@@ -204,8 +210,37 @@ async function* inflateRaw(
       throw broken(error, place);
     }
   } finally {
-    inflater.close();
+    inflaters.giveBack(inflater);
   }
+}
+
+/** Inflaters for one member after the other: a new one for each would cost more than what is in it. */
+interface Inflaters extends Disposable {
+  /** Null where there is none. */
+  take(): Inflater | null;
+  giveBack(inflater: Inflater): void;
+}
+
+function createInflaters(open: () => Inflater | null): Inflaters {
+  let spare: Inflater | null = null;
+  let closed = false;
+  return {
+    take() {
+      const taken = spare ?? open();
+      spare = null;
+      return taken;
+    },
+    giveBack(inflater) {
+      if (closed || spare !== null) return inflater.close();
+      inflater.reset();
+      spare = inflater;
+    },
+    [Symbol.dispose]() {
+      closed = true;
+      spare?.close();
+      spare = null;
+    },
+  };
 }
 
 async function findDirectory(source: RandomAccess, label: string): Promise<Directory> {
@@ -275,6 +310,24 @@ function memberSizes(
   }
   if (!plain.every(Number.isSafeInteger)) return null;
   return { size: plain[0], compressedSize: plain[1], offset: plain[2] };
+}
+
+/** A source whose small readings come from a window of it: members mostly lie one behind the other. */
+function windowOf(source: RandomAccess): RandomAccess {
+  let start = 0;
+  let window: Uint8Array = new Uint8Array(0);
+  return {
+    size: source.size,
+    async readAt(offset, length) {
+      const wanted = Math.max(0, Math.min(length, source.size - offset));
+      if (offset < start || offset + wanted > start + window.length) {
+        if (wanted >= CHUNK_BYTES) return await source.readAt(offset, wanted);
+        window = await source.readAt(offset, CHUNK_BYTES);
+        start = offset;
+      }
+      return window.subarray(offset - start, offset - start + wanted);
+    },
+  };
 }
 
 async function* range(

@@ -3,7 +3,7 @@
  *
  * Neither decoder is safe alone: one stops silently after the first frame or at a truncation, the other tests no
  * checksums and ignores dictionaries. So all framing is judged here (magic, header, every block header, truncation,
- * trailing bytes, skippable frames, dictionaries, window size), the decoder sees only whole blocks, and the output is
+ * trailing bytes, skippable frames, dictionaries, window size), a decoder sees only whole blocks, and the output is
  * held against the declared content size and the frame's XXH64. A frame may be of any length: memory is one window,
  * at most 128 MiB (fzstd: under 64), and one block. A frame written without a checksum can only be checked for structure and length.
  */
@@ -65,6 +65,8 @@ export function readZstd(reader: ByteReader, options: ZstdOptions): ByteSource {
   const { label } = options;
   const chosen = chooseZstdDecoder(options.decoder ?? "auto");
   let frame: Frame | null = null;
+  /** The decoder of the frame before: a new one is some 60 KB that only the garbage collector gives back. */
+  let spare: FrameDecoder | null = null;
   let hashes: Awaited<ReturnType<typeof xxhash>> | null = null;
   let isFirst = true;
 
@@ -99,7 +101,8 @@ export function readZstd(reader: ByteReader, options: ZstdOptions): ByteSource {
       const header = await readFrameHeader(reader, label, chosen);
       if (!header.checksum) options.onUncheckedFrame?.();
       const hash = chosen.checks || !header.checksum ? null : (hashes ??= await xxhash()).create64();
-      const decoder = chosen.create();
+      const decoder = spare ?? chosen.create();
+      spare = null;
       try {
         // The header by itself decodes to nothing.
         decoder.push(normalisedHeader(header.neededBytes, header.checksum && hash === null), false);
@@ -138,7 +141,8 @@ export function readZstd(reader: ByteReader, options: ZstdOptions): ByteSource {
     while ((frame ??= await openFrame()) !== null) {
       const count = await decode(frame, target);
       if (count > 0) return count;
-      frame.decoder.close();
+      if (chosen.reusable) spare = frame.decoder;
+      else frame.decoder.close();
       frame = null;
     }
     return 0;
@@ -147,8 +151,8 @@ export function readZstd(reader: ByteReader, options: ZstdOptions): ByteSource {
   return {
     fill,
     close() {
-      frame?.decoder.close();
-      frame = null;
+      (frame?.decoder ?? spare)?.close();
+      frame = spare = null;
     },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The two zstd block decoders behind one synchronous interface: node:zlib's native one and npm:fzstd.
  *
- * Both see one normalised frame at a time: a six-byte header that declares nothing but the window and, for a decoder that checks it, that
+ * Both see normalised frames: a six-byte header that declares nothing but the window and, for a decoder that checks it, that
  * there is a checksum (no content size, no dictionary), then the frame's blocks. The length is checked by the caller (zstd.ts), as is the
  * checksum for a decoder that does not.
  *
@@ -16,7 +16,7 @@ import { UserError } from "../errors.ts";
 /** Which decoder to use; `auto` is the native one where it works, else fzstd. */
 export type ZstdDecoder = "auto" | "native" | "fzstd";
 
-/** Decodes one frame. Both functions throw on data that they can tell to be wrong. */
+/** Decodes one frame, or, where the choice says so, one after the other. Both functions throw on data that they can tell to be wrong. */
 export interface FrameDecoder {
   /** Hands over what comes next of the frame: whole blocks. It stays as it is until `pull` has given everything. */
   push(input: Uint8Array, last: boolean): void;
@@ -35,6 +35,8 @@ export interface ChosenDecoder {
   maxWindowBytes: number;
   /** Whether it holds the output against the checksum, if a frame's header declares one: `push` of a wrong one throws. */
   checks: boolean;
+  /** Whether another frame may follow one that came to its end. */
+  reusable: boolean;
 }
 
 const NATIVE_MAX_WINDOW_BYTES = 128 * 1024 * 1024;
@@ -128,20 +130,26 @@ function nativeFactory(module: object): FrameDecoderFactory | null {
 /** Of `abccc`. */
 const CHECKSUM = [0x91, 0x04, 0x47, 0x81];
 
-/** Whether a decoder decodes a raw and an RLE block, and throws on a wrong checksum and on a reserved block type. */
+/**
+ * Whether a decoder decodes a raw and an RLE block, and another frame behind them, and throws on a wrong checksum and on a reserved block
+ * type.
+ */
 function probe(factory: FrameDecoderFactory): boolean {
   const header = [0x28, 0xb5, 0x2f, 0xfd, 4, 0];
   const blocks = [0x10, 0, 0, 0x61, 0x62, 0x1b, 0, 0, 0x63];
-  /** What a frame decodes to, the last bytes pushed by themselves; null where that throws. */
-  const run = (frame: number[], last: number[]): string | null => {
+  /** What a frame decodes to, the last bytes pushed by themselves, so many times by one decoder; null where that throws. */
+  const run = (frame: number[], last: number[], times = 1): string | null => {
     let decoder: FrameDecoder | null = null;
-    const text = new Uint8Array(8);
+    const text = new Uint8Array(16);
+    let length = 0;
     try {
       decoder = factory();
-      decoder.push(new Uint8Array([...header, ...frame]), true);
-      const length = decoder.pull(text);
-      decoder.push(new Uint8Array(last), true);
-      decoder.pull(text.subarray(length));
+      for (let i = 0; i < times; i++) {
+        decoder.push(new Uint8Array([...header, ...frame]), true);
+        length += decoder.pull(text.subarray(length));
+        decoder.push(new Uint8Array(last), true);
+        length += decoder.pull(text.subarray(length));
+      }
       return String.fromCharCode(...text.subarray(0, length));
     } catch {
       return null;
@@ -149,7 +157,7 @@ function probe(factory: FrameDecoderFactory): boolean {
       decoder?.close();
     }
   };
-  return run(blocks, CHECKSUM) === "abccc" && run(blocks, CHECKSUM.with(3, 0)) === null &&
+  return run(blocks, CHECKSUM, 2) === "abcccabccc" && run(blocks, CHECKSUM.with(3, 0)) === null &&
     run([], [0x17, 0, 0, 0x61, 0x62]) === null;
 }
 
@@ -165,11 +173,13 @@ export function chooseZstdDecoder(choice: ZstdDecoder, module: object = zlib): C
     let native = factories.get(module);
     if (native === undefined) factories.set(module, native = nativeFactory(module));
     if (native !== null) {
-      return { name: "native", create: native, maxWindowBytes: NATIVE_MAX_WINDOW_BYTES, checks: true };
+      const maxWindowBytes = NATIVE_MAX_WINDOW_BYTES;
+      return { name: "native", create: native, maxWindowBytes, checks: true, reusable: true };
     }
     if (choice === "native") {
       throw new UserError("this runtime has no native zstd decoder", { hint: 'use the decoder "auto" or "fzstd"' });
     }
   }
-  return { name: "fzstd", create: createFzstdDecoder, maxWindowBytes: FZSTD_MAX_WINDOW_BYTES, checks: false };
+  const maxWindowBytes = FZSTD_MAX_WINDOW_BYTES;
+  return { name: "fzstd", create: createFzstdDecoder, maxWindowBytes, checks: false, reusable: false };
 }

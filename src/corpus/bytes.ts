@@ -55,6 +55,17 @@ export function concatBytes<Bytes extends Uint8Array>(parts: readonly Bytes[]): 
   return all;
 }
 
+/** All of a stream that gives no more than `size` bytes. */
+export async function collect(stream: ByteStream, size: number): Promise<Uint8Array<ArrayBuffer>> {
+  const all = new Uint8Array(size);
+  let at = 0;
+  for await (const chunk of stream) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all.subarray(0, at);
+}
+
 /** A reader over a stream or a source, starting at offset 0. */
 export function createByteReader(input: ByteStream | ByteSource): ByteReader {
   const source = "fill" in input ? input : null;

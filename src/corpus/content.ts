@@ -4,7 +4,8 @@
  */
 import { FormatError, UserError } from "../errors.ts";
 import type { Block } from "./block.ts";
-import { type ByteReader, type ByteSource, type ByteStream, createByteReader } from "./bytes.ts";
+import { createBreather } from "./breathe.ts";
+import { type ByteReader, type ByteSource, type ByteStream, collect, createByteReader } from "./bytes.ts";
 import type { Filter, Verdict } from "./filter.ts";
 import { readGzip } from "./gzip.ts";
 import { type BlockBuffers, readLines } from "./jsonl.ts";
@@ -57,6 +58,10 @@ export interface Item {
 }
 
 const MAX_DEPTH = 8;
+/** Texts up to this size are read at once: streams and readers of their own would take longer than what is in them. */
+const SMALL_BYTES = 64 * 1024;
+/** How often signals are let in while an archive is read: for where nothing of it is taken, or else nobody lets them in. */
+const BREATH_MS = 250;
 
 /** The blocks of one input. Closes the item's reader. */
 export async function* readItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
@@ -153,24 +158,36 @@ export function countSkipped(report: CorpusReport, why: Exclude<Verdict, "take">
 }
 
 async function* readTarItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
+  const breathe = createBreather(context.signal, BREATH_MS);
   for await (const member of readTar(item.reader, item.label)) {
     context.signal?.throwIfAborted();
+    await breathe();
     if (member.kind === "directory") continue;
     const verdict = member.kind === "file" ? context.filter.file(member.name) : member.kind;
-    if (verdict === "take") yield* readMember(context, item, member.name, member.contents);
-    else countSkipped(context.report, verdict);
+    if (verdict !== "take") countSkipped(context.report, verdict);
+    else if (item.depth < MAX_DEPTH && isSmallText(context, member)) {
+      const block = await readSmallText(context, `${item.label}/${member.name}`, member.name, member.bytes);
+      if (block !== null) yield block;
+    } else yield* readMember(context, item, member.name, member.contents);
   }
 }
 
 async function* readZipItem(context: ReadContext, item: Item): AsyncGenerator<Block> {
   const source = item.randomAccess ?? await heldInMemory(context, item);
   if (source === null) return;
+  const breathe = createBreather(context.signal, BREATH_MS);
   for await (const member of readZip(source, item.label)) {
     context.signal?.throwIfAborted();
+    await breathe();
     if (member.directory) continue;
     const verdict = member.link ? "link" : context.filter.file(member.name);
     if (verdict === "take") {
-      yield* readMember(context, item, member.name, counted(context, member.contents(), item.label));
+      const contents = (): ByteStream => counted(context, member.contents(), item.label);
+      if (item.depth < MAX_DEPTH && isSmallText(context, member)) {
+        const read = (): Promise<Uint8Array<ArrayBuffer>> => collect(contents(), member.size);
+        const block = await readSmallText(context, `${item.label}/${member.name}`, member.name, read);
+        if (block !== null) yield block;
+      } else yield* readMember(context, item, member.name, contents());
       continue;
     }
     try {
@@ -266,6 +283,37 @@ async function* readParquetItem(context: ReadContext, item: Item): AsyncGenerato
     context.signal?.throwIfAborted();
     yield { kind: "rows", label: item.label, namePasses, ...block };
   }
+}
+
+/** Whether something in a folder or an archive is to be read with `readSmallText`. */
+export function isSmallText(context: ReadContext, { name, size }: { name: string; size: number }): boolean {
+  return size <= Math.min(SMALL_BYTES, context.maxDocumentBytes, context.maxFileSize) && kindOfName(name) === "text";
+}
+
+/**
+ * The block of a small text; null where it is binary, or damaged and left out. Does what `readItem` does.
+ * @param read Gives all of it.
+ */
+export async function readSmallText(
+  context: ReadContext,
+  label: string,
+  name: string,
+  read: () => Promise<Uint8Array<ArrayBuffer>>,
+): Promise<Block | null> {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = await read();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    context.damage(error);
+    return null;
+  }
+  if (looksBinary(bytes.subarray(0, SAMPLE_BYTES))) {
+    context.report.skippedBinary++;
+    return null;
+  }
+  context.report.files++;
+  return { kind: "file", label, name, bytes };
 }
 
 async function* readTextItem(context: ReadContext, item: Item): AsyncGenerator<Block> {

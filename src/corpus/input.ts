@@ -14,6 +14,8 @@ export interface InputFile extends RandomAccess {
   readonly modified: number;
   /** The bytes from `offset` (default: the start), up to the size that the file had when it was opened. */
   stream(offset?: number): ByteStream;
+  /** All of it at once, in place of a stream. @throws FormatError where there is less than its size. */
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
   close(): void;
 }
 
@@ -129,6 +131,21 @@ function inputFile({ path, file, count, signal, sync, onRead }: Opened): InputFi
   }
   const settled = (): Promise<unknown> => reading.catch(() => {});
   let streamed = false;
+  const becameShorter = (): FormatError =>
+    new FormatError("the file became shorter while it was read", { where: path });
+  async function readAt(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+    await settled();
+    if (position !== offset) position = await file.seek(offset, Deno.SeekMode.Start);
+    let filled = 0;
+    while (filled < buffer.length) {
+      const bytes = await readSome(buffer.subarray(filled));
+      countUpTo(bytes);
+      if (bytes === 0) break;
+      filled += bytes;
+    }
+    return buffer.subarray(0, filled);
+  }
 
   return {
     size,
@@ -156,7 +173,7 @@ function inputFile({ path, file, count, signal, sync, onRead }: Opened): InputFi
           const chunk = await next;
           countUpTo(chunk.length);
           if (chunk.length === 0) {
-            if (position < size) throw new FormatError("the file became shorter while it was read", { where: path });
+            if (position < size) throw becameShorter();
             return;
           }
           const last = atEnd();
@@ -171,18 +188,11 @@ function inputFile({ path, file, count, signal, sync, onRead }: Opened): InputFi
         await settled();
       }
     },
-    async readAt(offset, length) {
-      const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
-      await settled();
-      if (position !== offset) position = await file.seek(offset, Deno.SeekMode.Start);
-      let filled = 0;
-      while (filled < buffer.length) {
-        const bytes = await readSome(buffer.subarray(filled));
-        countUpTo(bytes);
-        if (bytes === 0) break;
-        filled += bytes;
-      }
-      return buffer.subarray(0, filled);
+    readAt,
+    async bytes() {
+      const all = await readAt(0, size);
+      if (all.length < size) throw becameShorter();
+      return all;
     },
     close() {
       countUpTo(size - counted);

@@ -6,7 +6,7 @@ import { UserError } from "../errors.ts";
 import type { Block } from "./block.ts";
 import { createBreather } from "./breathe.ts";
 import { type ByteStream, createByteReader } from "./bytes.ts";
-import { type ReadContext, readItem } from "./content.ts";
+import { isSmallText, type ReadContext, readItem, readSmallText } from "./content.ts";
 import type { Filter } from "./filter.ts";
 import { walkFolder } from "./folder.ts";
 import { inputError, type InputFile, streamInput } from "./input.ts";
@@ -138,6 +138,13 @@ async function* readFile(
 ): AsyncGenerator<Block> {
   context.report.current = path;
   try {
+    if (!explicit && isSmallText(context, { name, size: file.size })) {
+      const block = await readSmallText(context, path, name, file.bytes);
+      const fresh = block && place.fresh(block);
+      if (fresh) yield fresh;
+      place.endOfFile();
+      return;
+    }
     const reader = createByteReader(file.stream());
     const readOn = (): { line: number; offset: number; bytes: ByteStream } | null => {
       const from = place.readOn();

@@ -21,6 +21,8 @@ export interface TarMember {
   size: number;
   /** The contents; to be read before the next member is asked for. What is left unread is skipped. */
   contents: ByteStream;
+  /** All of the contents at once, in their stead. */
+  bytes: () => Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** Whether 512 bytes are a tar header with the right checksum. */
@@ -95,7 +97,13 @@ export async function* readTar(reader: ByteReader, label: string): AsyncGenerato
         yield chunk;
       }
     };
-    yield { name, kind, size: length, contents: contents() };
+    const bytes = async (): Promise<Uint8Array<ArrayBuffer>> => {
+      const all = await reader.read(left);
+      left -= all.length;
+      if (left > 0) throw cut();
+      return all;
+    };
+    yield { name, kind, size: length, contents: contents(), bytes };
     open = false;
     left -= await reader.skip(left);
     if (left > 0) throw cut();

@@ -277,6 +277,38 @@ Deno.test("a pipe that nobody writes to can be given up", {
     writer.close();
   }));
 
+Deno.test("texts of any size are the same from a folder, a tar and a zip; binary and too large ones are counted", async () => {
+  // Up to 64 KiB a text is read at once.
+  const sizes = [0, 1, 65535, 65536, 65537, 300_000];
+  const entries = [
+    ...sizes.map((size, i) => ({ name: `${i}.py`, data: "x = 1\ny = 2\n".repeat(size / 12 + 1).slice(0, size) })),
+    { name: "binary.py", data: new Uint8Array(70) },
+    { name: "large binary.py", data: new Uint8Array(70_000) },
+  ];
+  const files = Object.fromEntries(entries.map(({ name, data }) => [`d/${name}`, data]));
+  await withFiles({ ...files, "a.tar": tarOf(...entries), "a.zip": zipOf(entries) }, async (folder) => {
+    const sizesFrom = async (path: string, maxFileSize?: number) => {
+      const { texts, report } = await collect([`${folder}/${path}`], { minDocLength: 0, maxFileSize });
+      for (const [i, text] of texts.entries()) ok(entries[i + 1].data === text);
+      return [texts.map(({ length }) => length), report.files, report.skippedBinary, report.skippedTooLarge];
+    };
+    for (const path of ["d", "a.tar", "a.zip"]) {
+      deepStrictEqual(await sizesFrom(path), [sizes.slice(1), 6, 2, 0], path);
+      deepStrictEqual(await sizesFrom(path, 65535), [[1, 65535], 6, 2, 3], path);
+      deepStrictEqual(await sizesFrom(path, 65536), [[1, 65535, 65536], 6, 2, 2], path);
+    }
+    // Nobody reads into a member of which a part is missing.
+    const cut = bytes(tarOf(entries[1], entries[2]).subarray(0, 3000));
+    Deno.writeFileSync(`${folder}/cut.tar`, cut);
+    match(
+      (await failure(collect([`${folder}/cut.tar`]))).message,
+      /cut\.tar, byte 3000: the tar archive ends inside 2\.py/,
+    );
+    const { texts, report } = await collect([`${folder}/cut.tar`], { onError: "skip", minDocLength: 0 });
+    deepStrictEqual([texts, report.skippedDamaged > 0], [["x"], true]);
+  });
+});
+
 Deno.test("a folder of which nothing more is taken lets an abort in", () =>
   withFiles({ "0.py": "some text here" }, async (folder) => {
     for (let i = 1; i <= 300; i++) Deno.writeFileSync(`${folder}/${i}.py`, new Uint8Array(100));

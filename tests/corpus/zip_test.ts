@@ -1,7 +1,7 @@
 import { crc32, deflateRawSync } from "node:zlib";
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { createInflater } from "../../src/corpus/inflate.ts";
-import { readZip } from "../../src/corpus/zip.ts";
+import { type RandomAccess, readZip } from "../../src/corpus/zip.ts";
 import { FormatError } from "../../src/errors.ts";
 import { bitFlips, bytes, collectFile, decoder, failure, rightOrError, truncations, zipOf } from "./support.ts";
 
@@ -50,15 +50,18 @@ Deno.test("zip: encryption, lies about size, CRC or count, and unknown methods a
   }
 });
 
+function inMemory(archive: Uint8Array): RandomAccess {
+  return {
+    size: archive.length,
+    readAt: (offset, length) => Promise.resolve(archive.subarray(offset, offset + length)),
+  };
+}
+
 /** The members' contents of an archive in memory, and where its members fail, the place; through the handles or through streams. */
 async function contentsOf(archive: Uint8Array, sync: boolean): Promise<string[]> {
-  const source = {
-    size: archive.length,
-    readAt: (offset: number, length: number) => Promise.resolve(archive.subarray(offset, offset + length)),
-  };
   const found: string[] = [];
   try {
-    for await (const member of readZip(source, "a.zip", sync ? undefined : () => null)) {
+    for await (const member of readZip(inMemory(archive), "a.zip", sync ? undefined : () => null)) {
       const chunks: Uint8Array[] = [];
       try {
         for await (const chunk of member.contents()) chunks.push(chunk.slice());
@@ -105,6 +108,34 @@ Deno.test("zip: where the runtime's streams cannot be driven synchronously the r
   for (const archive of [...bitFlips(plain)].filter((_, bit) => bit % 7 === 0)) {
     deepStrictEqual(await contentsOf(archive, false), await contentsOf(archive, true));
   }
+});
+
+Deno.test("zip: one inflater serves all members, also behind a damaged one and one that is left half read", async () => {
+  const large = `${Array.from({ length: 60_000 }, (_, i) => i)}`;
+  const data = [source, large, "x", large, "", source];
+  const archive = zipOf(data.map((data, i) => ({ name: `${i}`, data, crc: i === 2 ? 1 : undefined })));
+  let opened = 0;
+  const open = () => {
+    opened++;
+    return createInflater("raw");
+  };
+  const found: string[] = [];
+  for await (const member of readZip(inMemory(archive), "a.zip", open)) {
+    let text = "";
+    try {
+      for await (const chunk of member.contents()) {
+        text += decoder.decode(chunk);
+        if (member.name === "1") break;
+      }
+    } catch (error) {
+      text = `${error}`;
+    }
+    found.push(text);
+  }
+  strictEqual(opened, 1);
+  ok(large.startsWith(found[1]) && found[1].length > 0 && found[1].length < large.length);
+  match(found[2], /CRC-32/);
+  deepStrictEqual([found[0], ...found.slice(3)], [source, large, "", source]);
 });
 
 Deno.test("zip: members that share their bytes (an overlap bomb) are refused", async () => {

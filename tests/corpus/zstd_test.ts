@@ -1,4 +1,4 @@
-import { constants, zstdCompressSync } from "node:zlib";
+import { constants, createZstdDecompress, zstdCompressSync } from "node:zlib";
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { createByteReader } from "../../src/corpus/bytes.ts";
@@ -197,10 +197,46 @@ for (const decoder of DECODERS) {
   });
 }
 
+/** A native decoder that takes no second frame: the probe pushes a header with blocks, then a checksum. */
+function oneFrameOnly() {
+  const stream = createZstdDecompress() as unknown as {
+    _handle: { writeSync(...args: unknown[]): void };
+    _writeState: Uint32Array;
+    close(): void;
+    on(event: string, listener: () => void): void;
+  };
+  let writes = 0;
+  return {
+    _handle: {
+      writeSync(...args: unknown[]) {
+        if (++writes > 2) throw new Error("the frame has ended");
+        stream._handle.writeSync(...args);
+      },
+    },
+    _writeState: stream._writeState,
+    close: () => stream.close(),
+    on: (event: string, listener: () => void) => stream.on(event, listener),
+  };
+}
+
+Deno.test("zstd: one decoder reads frames of any window one after the other, with and without a checksum", async () => {
+  const parts = Array.from({ length: 300 }, (_, i) => `${i}:${text.slice(0, i * 7)}`);
+  const frames = parts.map((part, i) => compress(part, i % 3 > 0));
+  const whole = bytes(...frames.flatMap((frame, i) => i % 50 === 0 ? [SKIPPABLE, frame] : [frame]));
+  strictEqual((await collectFile("a.txt.zst", whole)).texts.join(""), parts.join(""));
+  // Damage in a later frame is told with its place.
+  const at = frames.slice(0, 200).reduce((sum, { length }) => sum + length, 0) + 5 * SKIPPABLE.length;
+  const damaged = whole.slice();
+  damaged[at + frames[200].length - 1] ^= 1; // of its checksum
+  const error = await failure(collectFile("a.txt.zst", damaged));
+  match(error.message, new RegExp(`a\\.txt\\.zst, byte ${at + frames[200].length - 4}: zstd checksum mismatch`));
+});
+
 Deno.test("zstd: auto is native where the runtime has it, else fzstd; native is then refused", () => {
   strictEqual(chooseZstdDecoder("auto").name, "native");
   strictEqual(chooseZstdDecoder("auto", {}).name, "fzstd");
   strictEqual(chooseZstdDecoder("auto", { createZstdDecompress: () => ({ close() {} }) }).name, "fzstd");
+  strictEqual(chooseZstdDecoder("auto", { createZstdDecompress: oneFrameOnly }).name, "fzstd");
   strictEqual(chooseZstdDecoder("fzstd").name, "fzstd");
   let error: unknown;
   try {

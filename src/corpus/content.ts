@@ -168,7 +168,7 @@ async function* readTarItem(context: ReadContext, item: Item): AsyncGenerator<Bl
     else if (item.depth < MAX_DEPTH && isSmallText(context, member)) {
       const block = await readSmallText(context, `${item.label}/${member.name}`, member.name, member.bytes);
       if (block !== null) yield block;
-    } else yield* readMember(context, item, member.name, member.contents);
+    } else yield* readMember(context, item, member.name, member.contents());
   }
 }
 

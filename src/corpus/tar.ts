@@ -9,6 +9,8 @@ import type { ByteReader, ByteStream } from "./bytes.ts";
 
 const BLOCK = 512;
 const MAX_META_BYTES = 1024 * 1024;
+/** `ustar` and a zero; GNU's own format has a space there, and no prefixes. */
+const POSIX_MAGIC = [0x75, 0x73, 0x74, 0x61, 0x72, 0];
 const decoder = new TextDecoder();
 
 /** What a member is: a file with contents, a folder, a (hard or symbolic) link, or anything else. */
@@ -19,8 +21,8 @@ export interface TarMember {
   kind: TarMemberKind;
   /** Bytes of contents. */
   size: number;
-  /** The contents; to be read before the next member is asked for. What is left unread is skipped. */
-  contents: ByteStream;
+  /** The contents; to be read once, before the next member is asked for. What is left unread is skipped. */
+  contents: () => ByteStream;
   /** All of the contents at once, in their stead. */
   bytes: () => Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -103,7 +105,7 @@ export async function* readTar(reader: ByteReader, label: string): AsyncGenerato
       if (left > 0) throw cut();
       return all;
     };
-    yield { name, kind, size: length, contents: contents(), bytes };
+    yield { name, kind, size: length, contents, bytes };
     open = false;
     left -= await reader.skip(left);
     if (left > 0) throw cut();
@@ -156,15 +158,28 @@ function numberField(header: Uint8Array, at: number, length: number): number | n
     for (let i = 1; i < length; i++) value = value * 256 + header[at + i];
     return Number.isSafeInteger(value) ? value : null;
   }
-  const text = cString(header, at, length).trim();
-  if (text === "") return 0;
-  return /^[0-7]+$/.test(text) ? parseInt(text, 8) : null;
+  let end = header.indexOf(0, at);
+  if (end < 0 || end > at + length) end = at + length;
+  while (at < end && isBlank(header[at])) at++;
+  while (at < end && isBlank(header[end - 1])) end--;
+  let value = 0;
+  for (; at < end; at++) {
+    const digit = header[at] - 48;
+    if (digit < 0 || digit > 7) return null;
+    value = value * 8 + digit;
+  }
+  return value;
+}
+
+/** A space, a tab or a line end. */
+function isBlank(byte: number): boolean {
+  return byte === 32 || (byte >= 9 && byte <= 13);
 }
 
 function headerName(header: Uint8Array): string {
   const name = cString(header, 0, 100);
-  const isPosix = cString(header, 257, 6) === "ustar" && header[262] === 0;
-  const prefix = isPosix ? cString(header, 345, 155) : "";
+  const isPosix = POSIX_MAGIC.every((byte, i) => header[257 + i] === byte);
+  const prefix = isPosix && header[345] !== 0 ? cString(header, 345, 155) : "";
   return prefix === "" ? name : `${prefix}/${name}`;
 }
 

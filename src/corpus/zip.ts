@@ -36,6 +36,7 @@ interface Directory {
 }
 
 const CHUNK_BYTES = 256 * 1024;
+const MIN_WINDOW_BYTES = 4096;
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const latin1 = new TextDecoder("latin1");
 
@@ -312,17 +313,24 @@ function memberSizes(
   return { size: plain[0], compressedSize: plain[1], offset: plain[2] };
 }
 
-/** A source whose small readings come from a window of it: members mostly lie one behind the other. */
+/**
+ * A source whose small readings come from a window of it: members mostly lie one behind the other. Where they do not, or many are passed
+ * over, the window stays small, or much more would be read than there is.
+ */
 function windowOf(source: RandomAccess): RandomAccess {
   let start = 0;
   let window: Uint8Array = new Uint8Array(0);
+  let windowBytes = MIN_WINDOW_BYTES;
   return {
     size: source.size,
     async readAt(offset, length) {
       const wanted = Math.max(0, Math.min(length, source.size - offset));
-      if (offset < start || offset + wanted > start + window.length) {
+      const end = start + window.length;
+      if (offset < start || offset + wanted > end) {
         if (wanted >= CHUNK_BYTES) return await source.readAt(offset, wanted);
-        window = await source.readAt(offset, CHUNK_BYTES);
+        const readsOn = offset >= start && offset <= end;
+        windowBytes = readsOn ? Math.min(2 * windowBytes, CHUNK_BYTES) : MIN_WINDOW_BYTES;
+        window = await source.readAt(offset, Math.max(wanted, windowBytes));
         start = offset;
       }
       return window.subarray(offset - start, offset - start + wanted);

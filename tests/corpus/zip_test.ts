@@ -1,7 +1,7 @@
 import { crc32, deflateRawSync } from "node:zlib";
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { createInflater } from "../../src/corpus/inflate.ts";
-import { type RandomAccess, readZip } from "../../src/corpus/zip.ts";
+import { type RandomAccess, readZip, type ZipMember } from "../../src/corpus/zip.ts";
 import { FormatError } from "../../src/errors.ts";
 import { bitFlips, bytes, collectFile, decoder, failure, rightOrError, truncations, zipOf } from "./support.ts";
 
@@ -136,6 +136,26 @@ Deno.test("zip: one inflater serves all members, also behind a damaged one and o
   ok(large.startsWith(found[1]) && found[1].length > 0 && found[1].length < large.length);
   match(found[2], /CRC-32/);
   deepStrictEqual([found[0], ...found.slice(3)], [source, large, "", source]);
+});
+
+Deno.test("zip: many small members take few readings, and members that are passed over are not read", async () => {
+  const readings = async (size: number, use: (member: ZipMember) => Promise<unknown>) => {
+    const data = "x".repeat(size);
+    const archive = zipOf(Array.from({ length: 100 }, (_, i) => ({ name: `${i}`, data, stored: true })));
+    const source = inMemory(archive);
+    let count = 0;
+    let bytes = 0;
+    const readAt = async (offset: number, length: number) => {
+      const read = await source.readAt(offset, length);
+      count++;
+      bytes += read.length;
+      return read;
+    };
+    for await (const member of readZip({ size: source.size, readAt }, "a.zip")) await use(member);
+    return { count, share: bytes / archive.length };
+  };
+  ok((await readings(1000, (member) => Array.fromAsync(member.contents()))).count < 20);
+  ok((await readings(100_000, (member) => member.checkName())).share < 0.1);
 });
 
 Deno.test("zip: members that share their bytes (an overlap bomb) are refused", async () => {

@@ -331,9 +331,9 @@ async function* readTextItem(context: ReadContext, item: Item): AsyncGenerator<B
     context.report.skippedBinary++;
     return;
   }
-  context.report.files++;
   const limit = Math.min(context.maxDocumentBytes, context.maxFileSize);
   const bytes = await reader.read(limit + 1);
+  context.report.files++;
   if (bytes.length <= limit) return yield { kind: "file", label, name, bytes };
   await passOver();
   if (context.maxFileSize <= context.maxDocumentBytes) context.report.skippedTooLarge++;

@@ -309,6 +309,15 @@ Deno.test("texts of any size are the same from a folder, a tar and a zip; binary
   });
 });
 
+Deno.test("a damaged text is counted as damaged and not as read, whatever its size", async () => {
+  const sizes = [10, 10_000, 65536, 65537, 300_000];
+  const archive = zipOf(sizes.map((size) => ({ name: `${size}.py`, data: "x".repeat(size), crc: 7 })));
+  await withFiles({ "a.zip": archive }, async (folder) => {
+    const { texts, report } = await collect([`${folder}/a.zip`], { onError: "skip" });
+    deepStrictEqual([texts, report.files, report.skippedDamaged], [[], 0, 5]);
+  });
+});
+
 Deno.test("a folder of which nothing more is taken lets an abort in", () =>
   withFiles({ "0.py": "some text here" }, async (folder) => {
     for (let i = 1; i <= 300; i++) Deno.writeFileSync(`${folder}/${i}.py`, new Uint8Array(100));

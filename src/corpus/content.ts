@@ -165,7 +165,7 @@ async function* readTarItem(context: ReadContext, item: Item): AsyncGenerator<Bl
     if (member.kind === "directory") continue;
     const verdict = member.kind === "file" ? context.filter.file(member.name) : member.kind;
     if (verdict !== "take") countSkipped(context.report, verdict);
-    else if (item.depth < MAX_DEPTH && isSmallText(context, member)) {
+    else if (isSmallText(context, member, item.depth + 1)) {
       const block = await readSmallText(context, `${item.label}/${member.name}`, member.name, member.bytes);
       if (block !== null) yield block;
     } else yield* readMember(context, item, member.name, member.contents());
@@ -183,7 +183,7 @@ async function* readZipItem(context: ReadContext, item: Item): AsyncGenerator<Bl
     const verdict = member.link ? "link" : context.filter.file(member.name);
     if (verdict === "take") {
       const contents = (): ByteStream => counted(context, member.contents(), item.label);
-      if (item.depth < MAX_DEPTH && isSmallText(context, member)) {
+      if (isSmallText(context, member, item.depth + 1)) {
         const read = (): Promise<Uint8Array<ArrayBuffer>> => collect(contents(), member.size);
         const block = await readSmallText(context, `${item.label}/${member.name}`, member.name, read);
         if (block !== null) yield block;
@@ -285,9 +285,10 @@ async function* readParquetItem(context: ReadContext, item: Item): AsyncGenerato
   }
 }
 
-/** Whether something in a folder or an archive is to be read with `readSmallText`. */
-export function isSmallText(context: ReadContext, { name, size }: { name: string; size: number }): boolean {
-  return size <= Math.min(SMALL_BYTES, context.maxDocumentBytes, context.maxFileSize) && kindOfName(name) === "text";
+/** Whether something in a folder (depth 0) or an archive is to be read with `readSmallText`. */
+export function isSmallText(context: ReadContext, { name, size }: { name: string; size: number }, depth = 0): boolean {
+  const most = Math.min(SMALL_BYTES, context.maxDocumentBytes, context.maxFileSize);
+  return size <= most && depth <= MAX_DEPTH && kindOfName(name) === "text";
 }
 
 /**

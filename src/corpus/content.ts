@@ -60,7 +60,7 @@ export interface Item {
 const MAX_DEPTH = 8;
 /** Texts up to this size are read at once: streams and readers of their own would take longer than what is in them. */
 const SMALL_BYTES = 64 * 1024;
-/** How often signals are let in while an archive is read: for where nothing of it is taken, or else nobody lets them in. */
+/** How often signals are let in while an archive is read: where nothing of it is taken, nobody else does that. */
 const BREATH_MS = 250;
 
 /** The blocks of one input. Closes the item's reader. */

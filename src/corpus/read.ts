@@ -196,8 +196,15 @@ export function createCorpusGate(report: CorpusReport, options: ReadCorpusOption
 
 /** Throws what is damaged, or counts and tells it where it is to be left out. */
 function createDamageReport(report: CorpusReport, { onError, onDamage }: ReadCorpusOptions) {
+  let last: FormatError | UserError | null = null;
   return (error: FormatError | UserError, lost?: string): void => {
     if (onError !== "skip") throw stopping(error);
+    if (error === last) {
+      // What a member failed with, its archive fails with too: that is one damage.
+      if (lost !== undefined) onDamage?.(lost);
+      return;
+    }
+    last = error;
     report.skippedDamaged++;
     onDamage?.(error.message + (lost === undefined ? "" : `\nLOST: ${lost}`));
   };

@@ -90,7 +90,9 @@ export async function* readTar(reader: ByteReader, label: string): AsyncGenerato
     const length = kind === "link" ? 0 : size;
     let left = length;
     let open = true;
-    const cut = (): FormatError => fail(`the tar archive ends inside ${name}`, reader.offset, `${left} more bytes`);
+    let ended: FormatError | null = null;
+    const cut = (): FormatError =>
+      ended ??= fail(`the tar archive ends inside ${name}`, reader.offset, `${left} more bytes`);
     const contents = async function* (): AsyncGenerator<Uint8Array> {
       while (open && left > 0) {
         const chunk = await reader.chunk(left);

@@ -9,8 +9,11 @@ const random = Uint8Array.from({ length: 4000 }, (_, i) => 32 + (i * 7919 + (i *
 async function skipping(name: string, contents: Uint8Array | string) {
   const told: string[] = [];
   const result = await collectFile(name, contents, { onError: "skip", onDamage: (what) => told.push(what) });
-  strictEqual(result.report.skippedDamaged, told.length);
-  const lost = told.filter((what) => what.includes("LOST: the rest of")).length;
+  // Where a member's damage is its archive's too, what else is lost is told by itself.
+  const damages = told.filter((what) => !what.startsWith("the rest of "));
+  strictEqual(result.report.skippedDamaged, damages.length);
+  strictEqual(new Set(damages).size, damages.length);
+  const lost = told.filter((what) => /(^|\nLOST: )the rest of /.test(what)).length;
   return { texts: result.texts, told, lost };
 }
 
@@ -78,6 +81,26 @@ Deno.test("damage: where the container itself is broken, the rest of it is lost,
     ok(told.length > 0, name);
     if (name !== "sum.txt.zst") ok(lost > 0, `${name}: ${told}`);
     ok(await failure(collectFile(name, file)) instanceof FormatError);
+  }
+});
+
+Deno.test("damage: a member that is cut with its archive is one damage, told once, and so is what is lost with it", async () => {
+  const data = Array.from({ length: 30_000 }, (_, i) => i).join("\n");
+  const entries = [{ name: "a.py", data: "first" }, { name: "b.py", data: data.slice(0, 40_000) }, {
+    name: "c.py",
+    data,
+  }];
+  const tar = tarOf(...entries);
+  const files: [string, Uint8Array][] = [
+    ["small.tar", tar.subarray(0, 20_000)],
+    ["large.tar", tar.subarray(0, 120_000)],
+    ["a.tar.zst", zstd(tar).subarray(0, -100)],
+    ["a.tar.gz", gzip(tar).subarray(0, -100)],
+  ];
+  for (const [name, file] of files) {
+    const { texts, told, lost } = await skipping(name, file);
+    deepStrictEqual([texts[0], told.length, lost], ["first", 2, 1], `${name}: ${told}`);
+    match(told[1], new RegExp(`^the rest of .*${name}$`));
   }
 });
 

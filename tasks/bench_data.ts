@@ -2,14 +2,15 @@
  * Times `data` beside its encoders, and shows that its memory stays flat.
  *
  * In turns: as many threads as workers encode the corpus's documents from memory and do nothing else, which is the encoders' own rate,
- * each with an empty cache; then what `data` has to do besides, alone and on one thread: reading (and decompressing), parsing, writing as
- * many ids; then the whole command, from the input to the token file. From the first two comes the share of the encoders' own rate that
- * would be left if all of it were spread evenly over the workers and nothing else took time.
+ * each with an empty cache; then the whole command, from the input to the token file; then what it does besides encoding, each part alone
+ * and on one thread: reading (and decompressing), parsing, writing as many bytes. From the first and the last comes the share of the
+ * encoders' own rate that would be left if all of it were spread evenly over the workers and nothing else took time.
  *
  * Rates are of UTF-8 text. With --gigabytes the corpus then goes in through a pipe again and again, each time with other words, until so
  * much text is reached; printed is the peak of the whole process's resident memory.
  */
 
+import { median } from "../src/bench/measure.ts";
 import { optionTable, type OptionValues } from "../src/cli/options.ts";
 import { createBlockParser } from "../src/corpus/parse.ts";
 import { readBlocks, readCorpus } from "../src/corpus/read.ts";
@@ -19,7 +20,6 @@ import { isThreadFor, threadName } from "../src/thread.ts";
 import { loadTokenizer } from "../src/tokenizer/load.ts";
 import { runBench } from "./bench_options.ts";
 import { fromRoot } from "./deno_command.ts";
-import { median } from "./median.ts";
 import { repeatedCorpus } from "./repeated_corpus.ts";
 
 const KIND = "bench-encode";
@@ -205,10 +205,8 @@ async function run({ input, tokenizer, workers, turns, gigabytes }: OptionValues
   if (turns > 0) {
     console.log(
       `data at ${percent(median(shares))} of its encoders' own rate (median), ` +
-        `${percent(median(wholeShares))} with the process's start; at most ${
-          percent(median(idealShares))
-        } if nothing but reading, ` +
-        "parsing, encoding and writing took time",
+        `${percent(median(wholeShares))} with the process's start; ` +
+        `at most ${percent(median(idealShares))} if nothing but reading, parsing, encoding and writing took time`,
     );
   }
   for (const size of sizes) {

@@ -2,13 +2,13 @@
  * Compares the tokenizer's encoder with other tokenizers on real code: first that the ids are the same and decode to the text, then
  * the time, side by side in rounds. Rates are MB of text a second with a cold cache: every round starts with a new encoder.
  */
+import { median } from "../src/bench/measure.ts";
 import { optionTable, type OptionValues } from "../src/cli/options.ts";
 import { UserError } from "../src/errors.ts";
 import { runBench } from "./bench_options.ts";
 import { checkIds, type IdCheck, LEARNED_FROM, passed } from "./bench_tokenizer_ids.ts";
 import { type LongPiece, measureAll, measureLongPieces, type Measurement } from "./bench_tokenizer_rates.ts";
 import { readTexts } from "./bench_tokenizer_texts.ts";
-import { median } from "./median.ts";
 
 const options = optionTable({
   input: {

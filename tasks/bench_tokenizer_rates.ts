@@ -4,6 +4,7 @@
  * takes them about as long.
  */
 
+import { median } from "../src/bench/measure.ts";
 import { createEncoder } from "../src/tokenizer/encoder.ts";
 import type { EncoderTables, EngineName } from "../src/tokenizer/engine.ts";
 import { gpt2Vocabulary } from "../src/tokenizer/gpt2.ts";
@@ -11,7 +12,6 @@ import { loadTokenizer } from "../src/tokenizer/load.ts";
 import { byteIds } from "../src/tokenizer/vocabulary.ts";
 import { isThreadFor, threadName } from "../src/thread.ts";
 import { longPieces } from "../tests/tokenizer/hostile.ts";
-import { median } from "./median.ts";
 import { requirePackage } from "./packages.ts";
 
 export interface Measurement {

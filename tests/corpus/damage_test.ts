@@ -86,11 +86,11 @@ Deno.test("damage: where the container itself is broken, the rest of it is lost,
 
 Deno.test("damage: a member that is cut with its archive is one damage, told once, and so is what is lost with it", async () => {
   const data = Array.from({ length: 30_000 }, (_, i) => i).join("\n");
-  const entries = [{ name: "a.py", data: "first" }, { name: "b.py", data: data.slice(0, 40_000) }, {
-    name: "c.py",
-    data,
-  }];
-  const tar = tarOf(...entries);
+  const tar = tarOf(
+    { name: "a.py", data: "first" },
+    { name: "b.py", data: data.slice(0, 40_000) },
+    { name: "c.py", data },
+  );
   const files: [string, Uint8Array][] = [
     ["small.tar", tar.subarray(0, 20_000)],
     ["large.tar", tar.subarray(0, 120_000)],

@@ -297,7 +297,7 @@ Deno.test("texts of any size are the same from a folder, a tar and a zip; binary
       deepStrictEqual(await sizesFrom(path, 65535), [[1, 65535], 6, 2, 3], path);
       deepStrictEqual(await sizesFrom(path, 65536), [[1, 65535, 65536], 6, 2, 2], path);
     }
-    // Nobody reads into a member of which a part is missing.
+    // Where a small member is cut off, the error says where, and those before it are kept.
     const cut = bytes(tarOf(entries[1], entries[2]).subarray(0, 3000));
     Deno.writeFileSync(`${folder}/cut.tar`, cut);
     match(

@@ -183,6 +183,12 @@ async function killAfter(
   return !(await child.status).success;
 }
 
+/** Whether a run that was killed can be resumed in the middle. */
+function hasCheckpoint({ prefix }: Job): boolean {
+  const journal = readJournal(prefix);
+  return journal !== null && journal.finished === null && journal.checkpoints.length > 0;
+}
+
 Deno.test("kill -9 at fifty moments, then --resume: the same bytes as a run that went through", () =>
   withCorpus(async (job, folder) => {
     const split = parseHashSplit("8,1,1", 3);
@@ -196,23 +202,29 @@ Deno.test("kill -9 at fifty moments, then --resume: the same bytes as a run that
     let random = 20261125;
     let kills = 0;
     let withCheckpoint = 0;
+    let kept = 0; // of the last five
     let groupMs = 0;
-    while (kills < 50 || (withCheckpoint < 15 && kills < 200)) {
+    // The last ones are resumed below.
+    while (kills < 50 || ((withCheckpoint < 15 || kept === 0) && kills < 200)) {
       random = Math.imul(random, 1103515245) + 12345 >>> 1;
       if (await killAfter(runs, 5 + random % 40, "SIGKILL", { more: (random >> 6) % 40, groupMs })) {
         kills += runs.length;
-        const kept = runs.filter(({ prefix }) => (readJournal(prefix)?.checkpoints.length ?? 0) > 0).length;
+        kept = runs.filter(hasCheckpoint).length;
         withCheckpoint += kept;
         // Where the disk is slow, a checkpoint needs more time than these groups take.
         if (kept === 0) groupMs = Math.min(2 * groupMs + 1, 100);
       } else {
+        kept = 0;
         for (const { prefix } of runs) Deno.removeSync(dirname(prefix), { recursive: true });
       }
     }
+    let resumed = 0;
     for (const run of runs) {
-      await tokenize({ ...run, more: { ...run.more, checkpointMs: 1e9 } });
+      await tokenize({ ...run, more: { ...run.more, checkpointMs: 1e9, onResumed: () => resumed++ } });
       assert.ok(sameContents(contentsOf(dirname(run.prefix)), whole), run.prefix);
     }
+    assert.ok(resumed > 0);
+    assert.equal(resumed, kept);
     assert.ok(withCheckpoint >= 15, `${withCheckpoint} of ${kills} had a checkpoint`);
   }));
 
@@ -297,7 +309,10 @@ Deno.test("a journal that is cut off or damaged at any byte is read up to its la
     await tokenize({ ...job, prefix: `${folder}/whole/x` });
     const whole = contentsOf(`${folder}/whole`);
     const stopped: Job = { ...job, prefix: `${folder}/out/x` };
-    assert.ok(await killAfter([stopped], 12, "abort", { groupMs: 10 }));
+    // Where the disk is slow, a checkpoint needs more time than these groups take.
+    for (let groupMs = 0; groupMs <= 200 && (groupMs === 0 || !hasCheckpoint(stopped)); groupMs += 40) {
+      assert.ok(await killAfter([{ ...stopped, more: { overwrite: true } }], 12, "SIGKILL", { groupMs }));
+    }
     const saved = namesIn(`${folder}/out`).map((name) => [name, Deno.readFileSync(`${folder}/out/${name}`)] as const);
     const journal = Deno.readFileSync(journalPath(stopped.prefix));
     const header = journal.indexOf(10) + 1;
